@@ -104,18 +104,21 @@ def test_a_folder_that_may_not_be_read_is_no_folder_without_files() -> None:
 @pytest.mark.parametrize(
     ("make", "pattern", "reason"),
     [
-        pytest.param(Path.mkdir, "x", "is a folder; write {}/x/*", id="a folder"),
-        pytest.param(Path.mkdir, "x/", "is a folder; write {}/x/*", id="a folder with its slash"),
-        pytest.param(os.mkfifo, "x", "is not a regular file", id="a pipe"),
-        pytest.param(Path.mkdir, "*", "matches no file", id="a pattern"),
-        pytest.param(lambda path: path.symlink_to("x"), "x", "matches no file", id="a link to itself"),
+        pytest.param(Path.mkdir, "x", "{}/x is a folder; write {}/x/*", id="a folder"),
+        pytest.param(Path.mkdir, "x/", "{}/x/ is a folder; write {}/x/*", id="a folder with its slash"),
+        pytest.param(os.mkfifo, "x", "{}/x is not a regular file", id="a pipe"),
+        pytest.param(Path.mkdir, "*", "{}/* matches no file", id="a pattern"),
+        pytest.param(lambda path: path.symlink_to("x"), "x", "{}/x matches no file", id="a link to itself"),
     ],
 )
 def test_what_is_no_file_is_named(
     tmp_path: Path, make: Callable[[Path], Any], pattern: str, reason: str
 ) -> None:
     make(tmp_path / "x")
-    assert newest_of(f"{tmp_path}/{pattern}", deadline_s=math.inf) == (None, reason.format(tmp_path))
+    assert newest_of(f"{tmp_path}/{pattern}", deadline_s=math.inf) == (
+        None,
+        reason.replace("{}", str(tmp_path)),
+    )
 
 
 @pytest.fixture

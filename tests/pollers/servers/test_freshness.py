@@ -125,49 +125,45 @@ def test_a_time_is_read(value: object, form: str, at: str) -> None:
 @pytest.mark.parametrize(
     ("value", "form", "fault"),
     [
-        pytest.param(None, "iso", "is null", id="null"),
-        pytest.param(True, "iso", "is true or false", id="a boolean"),
-        pytest.param(1795183392, "iso", "is a number; set `format`", id="a number where text is expected"),
-        pytest.param([], "iso", "is a list", id="a list"),
-        pytest.param({}, "iso", "is an object", id="an object"),
-        pytest.param("", "iso", "is no time of ISO 8601", id="an empty text"),
-        pytest.param("2026-11-21", "iso", "is no time of ISO 8601", id="a date alone"),
-        pytest.param("1795183392", "iso", "is no time of ISO 8601", id="an epoch as text"),
-        pytest.param("20261120140312", "iso", "is no time of ISO 8601", id="digits"),
-        pytest.param("2026-02-30T00:00:00Z", "iso", "is no time of ISO 8601", id="a day there is not"),
-        pytest.param("2026-11-20T24:00:01Z", "iso", "is no time of ISO 8601", id="an hour there is not"),
-        pytest.param("2026-11-20T24:01:00Z", "iso", "is no time of ISO 8601", id="past the end of a day"),
-        pytest.param("2026-11-20T14:03:12 CET", "iso", "is no time of ISO 8601", id="the name of a zone"),
-        pytest.param("2026-11-20T14:03:12[Europe/Berlin]", "iso", "is no time", id="a zone, no offset"),
-        pytest.param("Fri, 32 Nov 2026 14:03:12 GMT", "iso", "is no time of", id="no such day"),
-        pytest.param("Fr, 20 Nov 2026 14:03:12 GMT", "iso", "is no time of", id="a German day"),
-        pytest.param("9999-12-31T24:00:00Z", "iso", "is of no year", id="the end of the last day"),
-        pytest.param("2026-11-20T14:03:12+25:00", "iso", "is no time of ISO 8601", id="an absurd offset"),
+        pytest.param(None, "iso", "null", id="null"),
+        pytest.param(True, "iso", "true or false", id="a boolean"),
+        pytest.param(1795183392, "iso", "a number; set `format`", id="a number where text is expected"),
+        pytest.param([], "iso", "a list", id="a list"),
+        pytest.param({}, "iso", "an object", id="an object"),
+        pytest.param("", "iso", "no time of ISO 8601", id="an empty text"),
+        pytest.param("2026-11-21", "iso", "no time of ISO 8601", id="a date alone"),
+        pytest.param("1795183392", "iso", "no time of ISO 8601", id="an epoch as text"),
+        pytest.param("20261120140312", "iso", "no time of ISO 8601", id="digits"),
+        pytest.param("2026-02-30T00:00:00Z", "iso", "no time of ISO 8601", id="a day there is not"),
+        pytest.param("2026-11-20T24:00:01Z", "iso", "no time of ISO 8601", id="an hour there is not"),
+        pytest.param("2026-11-20T24:01:00Z", "iso", "no time of ISO 8601", id="past the end of a day"),
+        pytest.param("2026-11-20T14:03:12 CET", "iso", "no time of ISO 8601", id="the name of a zone"),
+        pytest.param("2026-11-20T14:03:12[Europe/Berlin]", "iso", "no time", id="a zone, no offset"),
+        pytest.param("Fri, 32 Nov 2026 14:03:12 GMT", "iso", "no time of", id="no such day"),
+        pytest.param("Fr, 20 Nov 2026 14:03:12 GMT", "iso", "no time of", id="a German day"),
+        pytest.param("9999-12-31T24:00:00Z", "iso", "of no year", id="the end of the last day"),
+        pytest.param("2026-11-20T14:03:12+25:00", "iso", "no time of ISO 8601", id="an absurd offset"),
         pytest.param(
             "0001-01-01T00:00:00", "iso", "before the year 2000; perhaps never", id="the first year"
         ),
-        pytest.param(
-            "0001-01-01T00:00:00+14:00", "iso", "is before the year 2000", id="before the first year"
-        ),
-        pytest.param("9999-12-31T23:59:59-14:00", "iso", "is of no year", id="after the last year"),
-        pytest.param("1999-12-31T23:59:59Z", "iso", "is before the year 2000", id="last century"),
+        pytest.param("0001-01-01T00:00:00+14:00", "iso", "before the year 2000", id="before the first year"),
+        pytest.param("9999-12-31T23:59:59-14:00", "iso", "of no year", id="after the last year"),
+        pytest.param("1999-12-31T23:59:59Z", "iso", "before the year 2000", id="last century"),
         pytest.param(0, "epoch", "before the year 2000; perhaps never computed; its", id="never"),
+        pytest.param("9999-12-31T23:59:59Z", "iso", "of the year 9999; perhaps never", id="the last second"),
+        pytest.param(-1, "epoch", "a negative number", id="below zero"),
+        pytest.param(10**20, "%Y%m%d%H%M%S", "a number that is too long", id="digits without an end"),
+        pytest.param(20261120.5, "%Y%m%d", "a number that is too long or broken", id="a broken number"),
+        pytest.param(True, "epoch", "true or false", id="a boolean as a number"),
+        pytest.param("soon", "epoch", "a text", id="a word"),
+        pytest.param("1e9", "epoch", "a text", id="a number in another form"),
+        pytest.param("-5", "epoch", "a text", id="a negative text"),
         pytest.param(
-            "9999-12-31T23:59:59Z", "iso", "is of the year 9999; perhaps never", id="the last second"
-        ),
-        pytest.param(-1, "epoch", "is a negative number", id="below zero"),
-        pytest.param(10**20, "%Y%m%d%H%M%S", "is a number that is too long", id="digits without an end"),
-        pytest.param(20261120.5, "%Y%m%d", "is a number that is too long or broken", id="a broken number"),
-        pytest.param(True, "epoch", "is true or false", id="a boolean as a number"),
-        pytest.param("soon", "epoch", "is a text", id="a word"),
-        pytest.param("1e9", "epoch", "is a text", id="a number in another form"),
-        pytest.param("-5", "epoch", "is a text", id="a negative text"),
-        pytest.param(
-            1795183392250, "epoch", "is of no year that there is; its `format` may be epoch_ms", id="ms"
+            1795183392250, "epoch", "of no year that there is; its `format` may be epoch_ms", id="ms"
         ),
         pytest.param(1795183392, "epoch_ms", "its `format` may be epoch", id="seconds as milliseconds"),
-        pytest.param(10**400, "epoch", "is of no year", id="a number of 400 digits"),
-        pytest.param(float("inf"), "epoch", "is of no year", id="infinite"),
+        pytest.param(10**400, "epoch", "of no year", id="a number of 400 digits"),
+        pytest.param(float("inf"), "epoch", "of no year", id="infinite"),
         pytest.param(float("nan"), "epoch", "no number of seconds", id="not a number"),
         pytest.param("2026-11-21", "%d.%m.%Y %H:%M", "in the form of `format`", id="another form"),
         pytest.param(20.5, "%Y%m%d%H%M%S", "no time in the form of", id="a fraction as digits"),
@@ -294,6 +290,6 @@ def test_any_value_is_a_time_or_is_refused(value: object, form: str) -> None:
         found = read_time(value, form, zone=BERLIN, now=NOW)
     except UnreadableTimeError as error:
         fault = str(error)
-    assert fault == "" or fault.startswith("is ")
+    assert fault == "" or fault.startswith(("a ", "an ", "before ", "no ", "null", "of ", "true "))
     assert found >= EARLIEST
     assert found.tzinfo is UTC

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
 from tallyd.core.errors import SourceError
+from tallyd.core.language.messages import english
 
 Rest: TypeAlias = tuple[str, ...]
 """What is left of a pattern below some folder: a part for each name."""
@@ -128,7 +129,8 @@ def _fits(name: str, part: str) -> bool:
 
 def _why_none(pattern: str, other: os.stat_result | None) -> str:
     if other is None or glob.has_magic(pattern):
-        return "matches no file"
+        return english("{pattern} matches no file", pattern=pattern)
     if stat.S_ISDIR(other.st_mode):
-        return f"is a folder; write {pattern.rstrip('/')}/*"
-    return "is not a regular file"
+        files = f"{pattern.rstrip('/')}/*"
+        return english("{pattern} is a folder; write {files}", pattern=pattern, files=files)
+    return english("{pattern} is not a regular file", pattern=pattern)

@@ -31,7 +31,7 @@ _UNITS: Final = {"epoch": 1.0, "epoch_ms": 1000.0}
 
 
 class UnreadableTimeError(ValueError):
-    """A value that is not a time. The text follows the name of the field, and never holds the value."""
+    """A value that is not a time. The text follows "FIELD is", and never holds the value."""
 
 
 def read_time(
@@ -58,9 +58,9 @@ def read_time(
                 raise _never(form)  # in many zones the first of January of the year 1 has no UTC
             at = _local(written, zone, now, stale_at) if written.tzinfo is None else written.astimezone(UTC)
     except OverflowError:
-        raise UnreadableTimeError(f"is of no year that there is{_unit_hint(form)}") from None
+        raise UnreadableTimeError(f"of no year that there is{_unit_hint(form)}") from None
     if at >= LATEST:
-        raise UnreadableTimeError(f"is of the year 9999; perhaps never computed{_unit_hint(form)}")
+        raise UnreadableTimeError(f"of the year 9999; perhaps never computed{_unit_hint(form)}")
     if at < EARLIEST:
         raise _never(form)
     return at
@@ -87,15 +87,15 @@ def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise UnreadableTimeError(f"is {_kind(value)}, no number of seconds or milliseconds since 1970")
+        raise UnreadableTimeError(f"{_kind(value)}, no number of seconds or milliseconds since 1970")
     return float(value)
 
 
 def _iso(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise UnreadableTimeError("is a number; set `format` to epoch, epoch_ms or a form of strptime")
+        raise UnreadableTimeError("a number; set `format` to epoch, epoch_ms or a form of strptime")
     if not isinstance(value, str):
-        raise UnreadableTimeError(f"is {_kind(value)}, no time")
+        raise UnreadableTimeError(f"{_kind(value)}, no time")
     text = value.strip().upper()
     try:
         if _HTTP_DATE.fullmatch(text):
@@ -105,7 +105,7 @@ def _iso(value: object) -> datetime:
             return _from_iso(_OFFSET.sub(r"\1", _ZONE_NAME.sub(r"\1", _UTC.sub("Z", text))))
     except ValueError:
         pass
-    raise UnreadableTimeError("is no time of ISO 8601, such as 2026-11-20T14:03:12+01:00; see `format`")
+    raise UnreadableTimeError("no time of ISO 8601, such as 2026-11-20T14:03:12+01:00; see `format`")
 
 
 def _from_iso(text: str) -> datetime:
@@ -120,11 +120,11 @@ def _by_format(value: object, form: str) -> datetime:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
         value = str(value)
     if not isinstance(value, str):
-        raise UnreadableTimeError(f"is {_kind(value)}, no time in the form of `format`")
+        raise UnreadableTimeError(f"{_kind(value)}, no time in the form of `format`")
     try:
         return datetime.strptime(value.strip(), form)  # noqa: DTZ007 # a time without a zone gets one later
     except ValueError:
-        raise UnreadableTimeError("is no time in the form of `format`") from None
+        raise UnreadableTimeError("no time in the form of `format`") from None
 
 
 def _kind(value: object) -> str:
@@ -142,7 +142,7 @@ def _kind(value: object) -> str:
 
 
 def _never(form: str) -> UnreadableTimeError:
-    return UnreadableTimeError(f"is before the year 2000; perhaps never computed{_unit_hint(form)}")
+    return UnreadableTimeError(f"before the year 2000; perhaps never computed{_unit_hint(form)}")
 
 
 def _unit_hint(form: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
+from tallyd.core.language.messages import english
 from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset, read_time
 from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of, taken_off
 from tallyd.pollers.servers.rounds.target_memory import MOST_ITEMS, TargetMemory
@@ -46,11 +47,13 @@ def results_of(
             return {target.name: _evaluated(target, answer, value, zone=zone, memory=memory)}
         items = target.each.items_of(reply)
     except Unreadable as error:
-        return {target.name: _invalid(answer, f"{answer.whence} {error}")}
+        return {target.name: _invalid(answer, answer.unusable(str(error)))}
     values = [(target.item(name), value) for name, value in items.times.items()]
     followed = memory.note_items(target, [item.name for item, _ in values], answer.at)
     if len(followed) < len(values):
-        items = Items(fault=f"with more than {MOST_ITEMS:,} items; are the names new each time?")
+        items = Items(
+            fault=english("with more than {most} items; are the names new each time?", most=f"{MOST_ITEMS:,}")
+        )
     found = {
         item.name: _evaluated(item, answer, value, zone=zone, memory=memory)
         for item, value in values
@@ -64,8 +67,10 @@ def _of_all(answer: Answer, items: Items, results: Collection[CheckResult]) -> C
     dated = (each for each in results if each.computed_at)
     newest = max(dated, key=lambda each: each.computed_at or each.at, default=None)
     if items.fault or newest is None:
-        missing = "with items, but none with a readable time" if results else "without an item"
-        return _invalid(answer, f"{answer.whence} {items.fault or missing}")
+        missing = (
+            english("with items, but none with a readable time") if results else english("without an item")
+        )
+        return _invalid(answer, answer.unusable(items.fault or missing))
     return newest
 
 
@@ -74,7 +79,7 @@ def _evaluated(
 ) -> CheckResult:
     """Return the result of an answer with this time, as of the moment when it was given."""
     if isinstance(value, Unreadable):
-        return _invalid(answer, f"{answer.whence} {value}")
+        return _invalid(answer, answer.unusable(str(value)))
     by_server = answer.at - timedelta(seconds=taken_off(answer.skew_s))
     try:
         computed_at = read_time(
@@ -82,7 +87,7 @@ def _evaluated(
         )
         is_guessed = target.zone is None and not has_offset(value, target.form)
     except UnreadableTimeError as error:
-        return _invalid(answer, f"{answer.whence}, but {target.source.named} {error}")
+        return _invalid(answer, answer.misdated(target.source.named, str(error)))
     return check_result_of(
         computed_at,
         now=answer.at,

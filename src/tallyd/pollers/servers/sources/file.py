@@ -8,7 +8,23 @@ from dataclasses import dataclass
 from tallyd.contract.reads import NewestFile
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.json_reply import Unreadable
+from tallyd.core.language.messages import english
 from tallyd.pollers.servers.sources.source import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAnswer(Answer):
+    """What was found; `place` is the pattern."""
+
+    def unusable(self, flaw: str) -> str:
+        """Return why there is no file, which is a whole sentence."""
+        return flaw
+
+    def misdated(self, holder: str, flaw: str) -> str:
+        """Return why the time of the newest file is none."""
+        return english(
+            "{pattern} matches a file, but {holder} is {flaw}", pattern=self.place, holder=holder, flaw=flaw
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,7 @@ class FileSource:
 
     def answer(self, reply: NewestFile) -> Answer:
         """Return when the file was looked for. Nobody can ask a file system for its clock."""
-        return Answer(at=reply.read_at, whence=self.pattern, said="")
+        return FileAnswer(at=reply.read_at, place=self.pattern)
 
     def value(self, reply: NewestFile) -> object:
         """Return when the newest file was last changed. Raises `Unreadable`."""

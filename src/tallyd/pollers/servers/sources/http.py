@@ -73,7 +73,8 @@ class HttpSource:
         """Return who answered, when its headers had arrived, and what its clock said."""
         return Answer(
             at=reply.answered_at,
-            whence=f"{reply.host} answered HTTP {reply.status}",
+            place=reply.host,
+            status=str(reply.status),
             said=f"{reply.status}, {took(reply.elapsed_s)}",
             skew_s=skew_of(reply),
         )

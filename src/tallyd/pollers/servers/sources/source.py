@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import english
 
 R = TypeVar("R")
 
@@ -17,15 +18,33 @@ R = TypeVar("R")
 class Answer:
     """What a source said about itself, beside the time.
 
-    `at`: when it answered, by our clock. `whence` begins a reason: `app.example answered HTTP 200`. `said` is
+    `at`: when it answered, by our clock. `place` names it in reasons, `status` is that of HTTP. `said` is
     `200, 41 ms`, empty if there is nothing to say. `skew_s`: how far our clock is ahead of its clock, None if
     it does not tell.
     """
 
     at: datetime
-    whence: str
-    said: str
+    place: str
+    status: str = ""
+    said: str = ""
     skew_s: float | None = None
+
+    def unusable(self, flaw: str) -> str:
+        """Return why it has no time; `flaw` is the text of an `Unreadable`."""
+        return english("{place} answered[ HTTP {status}] {flaw}", **self._named, flaw=flaw)
+
+    def misdated(self, holder: str, flaw: str) -> str:
+        """Return why the time in `holder` is none; `flaw` is the text of an `UnreadableTimeError`."""
+        return english(
+            "{place} answered[ HTTP {status}], but {holder} is {flaw}",
+            **self._named,
+            holder=holder,
+            flaw=flaw,
+        )
+
+    @property
+    def _named(self) -> dict[str, str]:
+        return {"place": self.place, "status": self.status}
 
 
 class Source(Protocol[R]):

@@ -49,7 +49,7 @@ class SqlSource:
 
     def answer(self, reply: QueryResult) -> Answer:
         """Return which database answered, and when."""
-        return Answer(at=reply.read_at, whence=f"{reply.place} answered", said=took(reply.elapsed_s))
+        return Answer(at=reply.read_at, place=reply.place, said=took(reply.elapsed_s))
 
     def value(self, reply: QueryResult) -> object:
         """Return the one value. Raises `Unreadable`."""
