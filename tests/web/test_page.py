@@ -435,7 +435,7 @@ def test_the_form_holds_what_was_asked_for(web: Web) -> None:
     values = {each.get("id"): each.get("value") for tag, each in tags_of(html) if tag == "input"}
     assert values == {"from": "2026-11-19", "to": "2026-11-20"}
     selected = [each.get("value") for tag, each in tags_of(html) if tag == "option" and "selected" in each]
-    assert selected == [None, "12", ""]  # `day` is its own text; no group
+    assert selected == ["day", "12", ""]  # no group
     links = [urlsplit(each["href"] or "") for tag, each in tags_of(html) if tag == "a"]
     asked = [dict(parse_qsl(link.query)) for link in links]
     assert {"from": "2026-11-17", "to": "2026-11-18", "by": "day", "source": "12"} in asked

@@ -8,7 +8,8 @@ from datetime import date, datetime, tzinfo
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
-from tallyd.core.language.formats import rounded_bounds
+from tallyd.core.language.formats import day_text, rounded_bounds
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.panels import (
     Board,
     Cell,
@@ -64,7 +65,12 @@ def period_text(chapters: Sequence[Chapter]) -> str:
     """Return the days of all chapters, and their zones: `2026-11-01 to 2026-11-30 (Europe/Berlin)`."""
     first, last = min(each.first for each in chapters), max(each.last for each in chapters)
     zones = ", ".join(dict.fromkeys(str(each.zone) for each in chapters))
-    return f"{first} to {last} ({zones})" if first < last else f"{first} ({zones})"
+    return tr(
+        "{first}[ to {last}] ({zone})",
+        first=day_text(first),
+        last=day_text(last) if first < last else "",
+        zone=zones,
+    )
 
 
 # -- on a terminal ------------------------------------------------------------------------------------------
@@ -115,7 +121,7 @@ class BoardPrinter:
         rows = [(stat.name, self._text(stat.value, stat.unit), stat.note) for stat in stats]
         width = 3 if any(stat.note for stat in stats) else 2
         show_table(
-            ("name", "value", "note")[:width],
+            (tr("name"), tr("value"), tr("note"))[:width],
             [row[:width] for row in rows],
             right=frozenset({1}),
             prose=frozenset(range(2, width)),
@@ -144,7 +150,8 @@ class BoardPrinter:
             see=self.see_columns,
         )
         if len(rows) < len(table.rows):
-            say(f"{len(table.rows) - len(rows)} more: {self.see_rows}", style="quiet")
+            more = len(table.rows) - len(rows)
+            say(tr("{more} more: {command}", more=more, command=self.see_rows), style="quiet")
 
     def _show_timeline(self, shown: StateTimeline) -> None:
         spans = shown.timeline.spans
@@ -153,7 +160,8 @@ class BoardPrinter:
             return
         show_prose(self._text(shown.timeline, "timeline"))
         begin, end = self._text(spans[0].begin, "instant"), self._text(spans[-1].end, "instant")
-        show_prose(f"{begin} to {end}: {amounts_text(shown.timeline)}")
+        amounts = amounts_text(shown.timeline)
+        show_prose(tr("{begin} to {end}: {amounts}", begin=begin, end=end, amounts=amounts))
 
     def _text(self, cell: Cell, unit: Unit) -> str:
         return text_of(cell, unit, zone=self.zone, now=self.now)
@@ -219,8 +227,8 @@ def chapters_csv(chapters: Sequence[Chapter], *, excel: bool, name_pollers: bool
     )
 
 
-_PARTS: Final = ("", " least", " most")
-"""What follows the heading of a column of means or intervals."""
+_PARTS: Final = ("{heading}", mark("{heading} least"), mark("{heading} most"))
+"""The headings of a column of means or intervals."""
 
 
 def table_csv(table: Table, zone: ZoneInfo, *, excel: bool = False) -> str:
@@ -240,13 +248,8 @@ def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pol
         (column for column in columns.values() if column.unit != "timeline"), key=lambda each: each.is_note
     )
     parts = {each.key: _PARTS if _has_spreads(each.key, tables) else _PARTS[:1] for each in ordered}
-    headings = [f"{each.heading} (s)" if each.unit == "seconds" else each.heading for each in ordered]
-    named = [
-        heading + part
-        for column, heading in zip(ordered, headings, strict=True)
-        for part in parts[column.key]
-    ]
-    lines: list[list[CsvCell]] = [["poller", *named] if name_pollers else [*named]]
+    named = [tr(part, heading=_heading(column)) for column in ordered for part in parts[column.key]]
+    lines: list[list[CsvCell]] = [[tr("poller"), *named] if name_pollers else [*named]]
     for poller, table, zone in tables:
         for row in table.rows:
             cells = {column.key: cell for column, cell in zip(table.columns, row, strict=True)}
@@ -257,6 +260,12 @@ def _csv(tables: Sequence[tuple[str, Table, ZoneInfo]], *, excel: bool, name_pol
             ]
             lines.append([poller, *line] if name_pollers else line)
     return csv_text(lines, excel=excel)
+
+
+def _heading(column: Column) -> str:
+    if column.unit == "seconds":
+        return tr("{heading} (s)", heading=column.heading)
+    return column.heading
 
 
 def _has_spreads(key: str, tables: Sequence[tuple[str, Table, ZoneInfo]]) -> bool:

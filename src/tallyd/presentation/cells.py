@@ -12,11 +12,14 @@ from tallyd.core.language.formats import (
     comes_twice,
     dated,
     number_text,
+    percent,
     rounded_bounds,
     rounded_share,
     share_text,
     span,
+    tenths_text,
 )
+from tallyd.core.language.messages import tr, translation
 from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
 from tallyd.core.reading import Json
@@ -38,7 +41,7 @@ def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> st
     if cell is None or isinstance(cell, str):
         return visible(cell or "")
     if isinstance(cell, Gap | State):
-        return visible(cell.value if isinstance(cell, Gap) else cell.word)
+        return visible(translation(cell.value if isinstance(cell, Gap) else cell.word))
     if isinstance(cell, datetime):
         at = cell.replace(microsecond=0)
         return dated(at, zone) if now is None else clock(at, zone, now=now)
@@ -57,9 +60,14 @@ def amounts_text(timeline: Timeline) -> str:
     """Return how long each state held, the worst first: `stale 6 min (10.00%), fresh 54 min (90.00%)`."""
     amounts = [each for each in timeline.amounts if round(each[1], 1)]
     if len(amounts) == 1:
-        return f"{visible(amounts[0][0].word)} all the time"
+        return tr("{state} all the time", state=visible(translation(amounts[0][0].word)))
     return ", ".join(
-        f"{visible(state.word)} {span(round(held_s, 1))} ({share_text(held_s / timeline.length_s)})"
+        tr(
+            "{state} {span} ({share})",
+            state=visible(translation(state.word)),
+            span=span(round(held_s, 1)),
+            share=share_text(held_s / timeline.length_s),
+        )
         for state, held_s in amounts
     )
 
@@ -73,7 +81,7 @@ def _text_of_range(cell: Spread | Interval, unit: Unit) -> str:
 def spread_texts(cell: Spread, unit: Unit) -> tuple[str, str]:
     """Return the mean, and the least and the most with a dash between them, as people read them."""
     is_tenths = unit == "number" and cell.mean == round(cell.mean, 1)
-    mean = f"{cell.mean:.1f}" if is_tenths else _number(cell.mean, unit)
+    mean = tenths_text(cell.mean) if is_tenths else _number(cell.mean, unit)
     return mean, f"{_number(cell.low, unit)}\u2013{_number(cell.high, unit)}"
 
 
@@ -86,8 +94,8 @@ def percent_text(share: Interval) -> str:
     low, high = math.floor(round(bounds[0] * 100, 2)), math.ceil(round(bounds[1] * 100, 2))
     if share.low == share.high:
         exact = min(max(round(share.low * 100), 1), 99) if 0 < share.low < 1 else low
-        return f"{exact}%"
-    return f"{low}\u2013{high}%"
+        return percent(exact / 100, digits=0)
+    return f"{low}\u2013{percent(high / 100, digits=0)}"
 
 
 def _number(value: float, unit: Unit) -> str:
@@ -143,7 +151,7 @@ def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
     if isinstance(cell, Gap | Timeline):
         return None
     if isinstance(cell, State):
-        return cell.word
+        return translation(cell.word)
     if isinstance(cell, datetime):
         local = cell.astimezone(zone)
         text = local.isoformat(" ", "seconds")

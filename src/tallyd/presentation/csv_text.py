@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from tallyd.core.language.languages import language
 from tallyd.core.texts import visible
 
 CsvCell: TypeAlias = str | int | float | None
@@ -21,20 +22,21 @@ def csv_text(rows: Iterable[Sequence[CsvCell]], *, excel: bool = False) -> str:
 
     `excel` is for an Excel that is set to German, which no plain CSV satisfies: a byte order mark (or it
     takes UTF-8 for Windows-1252), semicolons between cells (the comma is its decimal mark), and for the
-    same reason commas in numbers.
+    same reason commas in numbers. Excel in Taiwan wants only the byte order mark.
     """
+    has_commas = excel and language() != "zh-TW"
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=";" if excel else ",", lineterminator="\r\n")
-    writer.writerows([_spelled(cell, excel=excel) for cell in row] for row in rows)
+    writer = csv.writer(text, delimiter=";" if has_commas else ",", lineterminator="\r\n")
+    writer.writerows([_spelled(cell, has_commas=has_commas) for cell in row] for row in rows)
     return (BYTE_ORDER_MARK if excel else "") + text.getvalue()
 
 
-def _spelled(cell: CsvCell, *, excel: bool) -> str:
+def _spelled(cell: CsvCell, *, has_commas: bool) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
         return harmless(cell)
-    return str(cell).replace(".", ",") if excel else str(cell)
+    return str(cell).replace(".", ",") if has_commas else str(cell)
 
 
 def harmless(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from rich.cells import cell_len
 
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.core.texts import listed, visible
 from tallyd.presentation.invocation import filled
@@ -102,7 +103,9 @@ def show_table(
     _print_table(lines)
     left_out = [heading for number, heading in enumerate(cells[0]) if number not in widths.keys() | prose]
     if left_out:
-        said = f"Left out, for lack of room: {listed(left_out)}. To see all: {see}"
+        said = tr(
+            "Left out, for lack of room: {columns}. To see all: {see}", columns=listed(left_out), see=see
+        )
         _console(sys.stdout, soft_wrap=False).print(said, style=STYLES["quiet"])
 
 

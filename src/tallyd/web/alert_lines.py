@@ -14,6 +14,7 @@ from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
+from tallyd.core.language.messages import tr, translation
 from tallyd.core.naming import key_segments
 from tallyd.core.states import Level
 from tallyd.core.texts import listed, shortened
@@ -113,8 +114,10 @@ def _worked_on(alert: Alert, config: Config, now: datetime) -> str:
 
 def _what(alike: Sequence[Alert], kind: AlertKind | None) -> str:
     if len(alike) > 1:
-        return f"{len(alike)} {kind.many if kind else 'problems'}"
-    return kind.short if kind else key_segments(alike[0].key)[-1]
+        if kind is None:
+            return tr("{problems:# problem|# problems}", problems=len(alike))
+        return tr("{count} {problems}", count=len(alike), problems=translation(kind.many))
+    return translation(kind.short) if kind else key_segments(alike[0].key)[-1]
 
 
 def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: datetime) -> str:

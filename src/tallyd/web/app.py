@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tallyd.adapters.state import StateError
 from tallyd.contract.board import AskedError
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.languages import language
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import BugError
@@ -26,6 +28,7 @@ from tallyd.web.badges import Badges
 from tallyd.web.context import Context
 from tallyd.web.http.auth import Names, Passwords
 from tallyd.web.http.gate import Gate
+from tallyd.web.http.languages import InLanguage
 from tallyd.web.machine import api, health, metrics
 from tallyd.web.page import Page, root_of
 
@@ -33,7 +36,7 @@ COMPRESSION = 5
 """How hard answers are compressed: more takes longer, and saves next to nothing."""
 THREADS = 3
 """How many answers are made at the same time. The others wait, and the pollers do not."""
-_NOT_SHOWN = "That can't be shown"
+_NOT_SHOWN = mark("That can't be shown")
 
 
 def application(context: Context, web: WebSettings) -> ASGIApp:
@@ -63,7 +66,8 @@ def application(context: Context, web: WebSettings) -> ASGIApp:
     names = Names(web.address, web.names)
     password = web.password
     passwords = Passwords(password.reveal(), monotonic=time.monotonic) if password else None
-    return Gate(_FewThreads(asked), names=names, passwords=passwords)
+    gate = Gate(_FewThreads(asked), names=names, passwords=passwords)
+    return InLanguage(gate, lambda: context.config().settings.language)
 
 
 class _FewThreads:
@@ -90,25 +94,34 @@ class _Refusals:
         status = error.status_code if isinstance(error, HTTPException) else 500
         text = error.detail if isinstance(error, HTTPException) else ""
         if text == HTTPStatus(status).phrase:  # no more was said
-            text = "there is no such page" if status == 404 else text
-        return self._said(request, status, "Not here" if status == 404 else _NOT_SHOWN, text)
+            text = mark("there is no such page") if status == 404 else text
+        heading = mark("Not here") if status == 404 else _NOT_SHOWN
+        return self._said(request, status, heading, translated(text))
 
     def senseless(self, request: Request, error: Exception) -> Response:
-        return self._said(request, 400, _NOT_SHOWN, visible(str(error)))
+        return self._said(request, 400, _NOT_SHOWN, visible(translated(str(error))))
 
     def no_numbers(self, request: Request, error: Exception) -> Response:
-        text = error.text if isinstance(error, RecordsError) else ""
-        return self._said(request, 503, _NOT_SHOWN, f"the numbers can't be read now: {visible(text)}")
+        reason = visible(translated(error.text)) if isinstance(error, RecordsError) else ""
+        text = tr("the numbers can't be read now: {reason}", reason=reason)
+        return self._said(request, 503, _NOT_SHOWN, text)
 
     def unreadable(self, request: Request, error: Exception) -> Response:
-        text = f"state.db can't be read now: {visible(str(error))}. Counting goes on. Check the disk."
-        return self._said(request, 503, "Nothing can be shown now", text)
+        text = tr(
+            "state.db can't be read now: {reason}. Counting goes on. Check the disk.",
+            reason=visible(translated(str(error))),
+        )
+        return self._said(request, 503, mark("Nothing can be shown now"), text)
 
     def failed(self, request: Request, error: Exception) -> Response:
-        text = error.text if isinstance(error, BugError) else f"tallyd itself failed ({type(error).__name__})"
+        if isinstance(error, BugError):
+            text = translated(error.text)
+        else:
+            text = tr("tallyd itself failed ({error})", error=type(error).__name__)
         return self._said(request, 500, _NOT_SHOWN, text)
 
     def _said(self, request: Request, status: int, heading: str, text: str) -> Response:
+        heading = translation(heading)
         if "text/html" not in request.headers.get("accept", ""):
             return PlainTextResponse(f"{heading}: {text}\n", status_code=status)
         if status < 500:
@@ -119,11 +132,11 @@ class _Refusals:
         root = root_of(request.url.path)
         # Without a template: this must work when nothing else does.
         return HTMLResponse(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            f'<!doctype html><html lang="{language()}"><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width">'
             f"<title>{escape(heading)}</title>"
             f'<link rel="stylesheet" href="{escape(root + static.asset_url("page.css"))}">'
             f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
-            f'<p><a href="{root}">Back to all pollers</a></p></main></body></html>',
+            f'<p><a href="{root}">{escape(tr("Back to all pollers"))}</a></p></main></body></html>',
             status_code=status,
         )

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tallyd.contract.board import AskedError
 from tallyd.core.language.formats import rounded_share, share_text
+from tallyd.core.language.messages import english, mark, translation
 from tallyd.core.panels import Board, Cell, Column, Gap, tables_of
 from tallyd.core.states import NO_DATA_SHARE, Level, State
 from tallyd.core.texts import shortened, visible
@@ -69,10 +70,10 @@ class Badges:
         """
         poller, subject = str(request.path_params["poller"]), request.path_params.get("subject")
         if poller not in self._context.config().settings.pollers:
-            raise HTTPException(404, "there is no such poller in the active config")
+            raise HTTPException(404, english("there is no such poller in the active config"))
         show = request.query_params.get("show", "state")
         if show not in ("state", "share"):
-            raise AskedError("show must be state or share")
+            raise AskedError(english("show must be state or share"))
         pictures, make = (self._shares, self._share) if show == "share" else (self._pictures, self._state)
         picture = pictures.get((poller, subject), partial(make, poller, subject))
         return Response(picture, media_type="image/svg+xml", headers=self._headers)
@@ -88,7 +89,7 @@ class Badges:
         board = self._context.shown.now(poller, self._context.past(name))
         states = [cell for _, cell in cells_of(board, subject) if isinstance(cell, State)]
         if not states:
-            raise HTTPException(404, "that poller has nothing with this name and a state")
+            raise HTTPException(404, english("that poller has nothing with this name and a state"))
         return states[0]
 
     def _share(self, name: str, subject: str | None) -> bytes:
@@ -126,7 +127,7 @@ def share_of(cells: Iterable[tuple[Column, Cell]]) -> Cell:
 def state_of_share(share: Cell) -> State:
     """Return how good a share is, with the share as its word."""
     if not isinstance(share, int | float):
-        return State("unknown", "not known")
+        return State("unknown", mark("not known"))
     shown = rounded_share(share)
     level: Level = "fine" if shown >= FINE_SHARE else "warning" if shown >= WARNING_SHARE else "error"
     return State(level, share_text(share))
@@ -134,7 +135,7 @@ def state_of_share(share: Cell) -> State:
 
 def drawn(label: str, state: State) -> bytes:
     """Return a badge as SVG: the label on gray, and beside it the word of the state on its color."""
-    label, word = shortened(label, MOST_CHARS), visible(state.word)
+    label, word = shortened(label, MOST_CHARS), visible(translation(state.word))
     left, right = _width(label) + 10, _width(word) + 10
     whole = escape(f"{label}: {word}")
     return (

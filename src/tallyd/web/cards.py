@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Stat
 from tallyd.core.schedule.timetable import Every
@@ -20,12 +22,13 @@ from tallyd.web.context import Context
 
 SILENT_AFTER_S: Final = 60.0
 _WORDS: Final[Mapping[Level, str]] = {
-    "error": "Trouble",
-    "warning": "Needs a look",
-    "unknown": "No reading yet",
-    "fine": "All well",
+    "error": mark("Trouble"),
+    "warning": mark("Needs a look"),
+    "unknown": mark("No reading yet"),
+    "fine": mark("All well"),
 }
 """The worst level first."""
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +73,14 @@ class Head:
 
 
 class Cards:
-    """Reads the pollers as they are at one instant. Raises `StateError`."""
+    """Reads the pollers as they are at one instant. Raises `StateError`.
 
-    def __init__(self, context: Context) -> None:
+    `query` is what all links of the head keep.
+    """
+
+    def __init__(self, context: Context, query: Mapping[str, str] = _NOTHING) -> None:
         self._context = context
+        self._query = query
         self._config = context.config()
         pollers = self._config.settings.pollers
         self._pasts = {name: context.past(name) for name in pollers}
@@ -107,7 +114,7 @@ class Cards:
             last=self._lasts[name],
             last_label=poller.last_label(),
             next_at=past.next_at,
-            every=f"every {span(min(plain_s))}" if plain_s else "",
+            every=tr("every {span}", span=span(min(plain_s))) if plain_s else "",
             alerts=self._lines(_about(self._open(name), subjects)),
             waiting=self._lines(_about([each for each in self._of(name) if each.is_waiting], subjects)),
             # They stand in the heading.
@@ -118,13 +125,13 @@ class Cards:
         """Return the top of the page."""
         levels = {self._level(name) for name in (OWN, *self._pasts)}
         worst = next(level for level in _WORDS if level in levels)
-        word = "Not everything was read yet" if worst == "unknown" else _WORDS[worst]
+        word = mark("Not everything was read yet") if worst == "unknown" else _WORDS[worst]
         ticked_s = self._context.runs.ticked_s()
         silent_s = 0.0 if ticked_s is None else self._context.monotonic() - ticked_s
         return Head(
             name=self._config.settings.name,
-            view=View(zone=self._config.zone, now=self._now),
-            state=State(worst, word) if self._pasts else State("unknown", "No poller is configured"),
+            view=View(zone=self._config.zone, now=self._now, query=self._query),
+            state=State(worst, word) if self._pasts else State("unknown", mark("No poller is configured")),
             pollers={name: self.state(name) for name in self._pasts},
             problems=sum(len(self._open(name)) for name in (OWN, *self._pasts)),
             alerts=self._lines(self._open(OWN)),
@@ -159,7 +166,7 @@ def _state_of_subject(board: Board, stat: Stat | None) -> State:
     """Return the state of a subject. Without one, the config no longer has the subject."""
     if stat is not None and isinstance(stat.value, State):
         return stat.value
-    return State("unknown", "not known" if board.troubles else "no longer watched")
+    return State("unknown", mark("not known") if board.troubles else mark("no longer watched"))
 
 
 def _about(alerts: Sequence[Alert], subjects: Collection[str]) -> Sequence[Alert]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final, TypeAlias
 
 from tallyd.contract.board import Asked
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Choice, main_tables
+from tallyd.core.periods import By
 from tallyd.core.timeline import RANGES, range_name
 from tallyd.presentation.html.view import View
 
@@ -16,7 +18,15 @@ MOST_ROWS: Final = 25_000
 """Of the days of one poller: ten years with six readings a day. More would cost the daemon its memory."""
 MOST_LISTED: Final = 200
 """A choice of more values is a field to type into."""
-_RANGES: Final = {"Today": 1, "7 days": 7, "30 days": 30, "12 months": 365}
+_RANGES: Final = {mark("Today"): 1, mark("7 days"): 7, mark("30 days"): 30, mark("12 months"): 365}
+_WAYS: Final[Mapping[By, str]] = {
+    "hour": mark("hour"),
+    "day": mark("day"),
+    "weekday": mark("weekday"),
+    "week": mark("week"),
+    "month": mark("month"),
+    "year": mark("year"),
+}
 _Range: TypeAlias = "tuple[str, str]"
 
 
@@ -34,15 +44,21 @@ def ranges(view: View, asked: Asked, board: Board, today: date, *, is_subject: b
 
     days = asked.last - asked.first + timedelta(days=1)
     if asked.first - days > date(1970, 1, 1):
-        yield "Earlier", of(asked.first - days, asked.last - days)
+        yield tr("Earlier"), of(asked.first - days, asked.last - days)
     if asked.last < today:
-        yield "Later", of(asked.first + days, asked.last + days)
+        yield tr("Later"), of(asked.first + days, asked.last + days)
     if is_subject:
         for back in RANGES:
             yield range_name(back), view.link(**{"range": back, "from": "", "to": "", "by": "", "page": ""})
         return
     for name, length in _RANGES.items():
-        yield name, of(today - timedelta(days=length - 1), today)
+        yield tr(name), of(today - timedelta(days=length - 1), today)
+
+
+def ways() -> Iterator[tuple[By, str]]:
+    """Yield what a table can be put together by, each with its name."""
+    for by, name in _WAYS.items():
+        yield by, translation(name)
 
 
 def _subjects(board: Board) -> int:
@@ -63,7 +79,8 @@ def choices(options: Collection[str], board: Board, asked: Asked) -> list[Choice
     offered = {choice.option: choice for choice in board.choices}
     found = []
     for option in options:
-        choice = offered.get(option) or Choice(option=option, label=option.capitalize(), values=())
+        label = translation(option.capitalize())  # as boards call it that offer values
+        choice = offered.get(option) or Choice(option=option, label=label, values=())
         if option in offered or option in asked.options:
             is_long = len(choice.values) > MOST_LISTED
             found.append(replace(choice, values=()) if is_long else choice)

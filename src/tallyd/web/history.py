@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -17,14 +17,14 @@ from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_states import well_share
 from tallyd.core.alerts.incident_view import no_incident
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.panels import Board, Cell, unreadable
-from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
 from tallyd.core.states import Timeline
 from tallyd.presentation.html.view import View
 from tallyd.storage.shown import BugError
 from tallyd.web.context import Context
-from tallyd.web.form import choices, ranges
+from tallyd.web.form import choices, ranges, ways
 from tallyd.web.http.cache import Cache
 from tallyd.web.incidents import lines_of
 
@@ -102,7 +102,7 @@ class History:
             "asked": asked,
             "past": board,
             "today": today,
-            "ways": get_args(By),
+            "ways": [*ways()],
             "ranges": [*ranges(view, asked, board, today, is_subject=bool(subject))],
             "choices": choices(poller.options(), board, asked),
             "file": f"{root}poller/{name}/report.csv?{_query(asked)}",
@@ -114,7 +114,7 @@ class History:
         except RecordsError as error:
             return Board(troubles=(unreadable(error.text),))
         except BugError as error:
-            return Board(troubles=(f"This can't be shown: {error.text}",))
+            return Board(troubles=(_not_shown(error),))
 
     def _incidents(self, name: str, asked: Asked, subject: str) -> Mapping[str, Any]:
         """Return the last incidents up to the days that were asked for, or why there are none."""
@@ -124,11 +124,15 @@ class History:
                 self._poller(name), past, asked, self._context.config()
             )
         except BugError as error:
-            views, nothing = (), f"This can't be shown: {error.text}"
+            views, nothing = (), _not_shown(error)
         return {"incidents": lines_of(views, self._context, past.zone), "no_incident": nothing}
 
     def _poller(self, name: str) -> Poller:
         return self._context.config().settings.pollers[name]
+
+
+def _not_shown(error: BugError) -> str:
+    return tr("This can't be shown: {reason}", reason=translated(error.text))
 
 
 def _query(asked: Asked) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, incident_table
 from tallyd.core.language.formats import clock, span
+from tallyd.core.language.messages import english, tr
 from tallyd.core.naming import instant_text
 from tallyd.core.panels import Table
 from tallyd.core.reading import Severity
@@ -53,7 +54,7 @@ class AskedPage(AskedIncidents):
         """Return what a person asks for. Raises `AskedError` and `StateError`."""
         config, page = context.config(), query.get("page", "1")
         if not (page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MOST_PAGES):
-            raise AskedError(f"page must be a number from 1 to {MOST_PAGES}")
+            raise AskedError(english("page must be a number from 1 to {most}", most=MOST_PAGES))
         asked = AskedIncidents.read(
             context.state,
             config,
@@ -96,7 +97,7 @@ def find(context: Context, asked: AskedPage) -> FoundIncidents:
     return FoundIncidents(
         days=tuple(_days(views, context, asked.zone)),
         has_more=len(incidents) > LINES_A_PAGE,
-        nothing=nothing if asked.page == 1 else "No further incident.",
+        nothing=nothing if asked.page == 1 else tr("No further incident."),
     )
 
 
@@ -121,8 +122,11 @@ def all_incidents(context: Context, asked: AskedIncidents, *, most: int) -> Tabl
     found = context.state.incidents.between(since, until, poller=asked.poller, most=most + 1)
     if len(found) > most:
         raise AskedError(
-            f"these are more than {most} incidents; choose fewer days, "
-            "or use tallyd alerts --past --format csv, which has all"
+            english(
+                "these are more than {most} incidents; choose fewer days, "
+                "or use tallyd alerts --past --format csv, which has all",
+                most=most,
+            )
         )
     return incident_table(views_of(found, context.config(), now=context.now()), nothing="")
 

@@ -6,7 +6,6 @@ It shows boards of any kind.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,15 +19,18 @@ from starlette.routing import Route
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
+from tallyd.core.language.messages import english, mark, tr
 from tallyd.core.schedule.days import day_of
 from tallyd.presentation.boards import Chapter, chapters_csv, table_csv
 from tallyd.presentation.html.templates import environment
 from tallyd.presentation.html.view import View
 from tallyd.web.cards import Card, Cards, Head
 from tallyd.web.context import Context
+from tallyd.web.csv_files import csv_file, csv_reader
 from tallyd.web.form import MOST_ROWS
 from tallyd.web.history import History
 from tallyd.web.http.cache import Cache
+from tallyd.web.http.languages import in_languages, kept
 from tallyd.web.incidents import AskedPage, all_incidents, find, last_lines
 from tallyd.web.static import asset_url
 
@@ -40,7 +42,12 @@ MOST_OWN: Final = 30
 """Days of tallyd itself."""
 _DAYS: Final = frozenset({"from", "to", "by", "range"})
 _TABLES: Final = frozenset({"sort", "down", "page"})
-_INCIDENT_RANGES: Final = {"7 days": 7, "30 days": 30, "90 days": 90, "12 months": 365}
+_INCIDENT_RANGES: Final = {
+    mark("7 days"): 7,
+    mark("30 days"): 30,
+    mark("90 days"): 90,
+    mark("12 months"): 365,
+}
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _Values: TypeAlias = "Callable[[Cards], Mapping[str, Any]]"
 
@@ -75,10 +82,15 @@ class Page:
         root = root_of(request.url.path)
 
         def values(cards: Cards) -> Mapping[str, Any]:
-            view = View(zone=self._context.config().zone, now=self._context.now(), most_rows=MOST_OWN)
+            view = View(
+                zone=self._context.config().zone,
+                now=self._context.now(),
+                most_rows=MOST_OWN,
+                query=kept(request.query_params),
+            )
             return {
                 "here": "/",
-                "cards": self._cards(cards, self._pollers, f"{root}poller/"),
+                "cards": self._cards(cards, self._pollers, f"{root}poller/", kept(request.query_params)),
                 "days": {name: self._history.last_day(name) for name in self._pollers},
                 "incidents": last_lines(self._context),
                 "own": self._context.own_states(),
@@ -93,16 +105,22 @@ class Page:
         chosen = request.query_params.get("poller")
         if chosen and chosen not in self._pollers:
             raise AskedError(
-                f'there is no poller "{chosen}"; there are: {", ".join(self._pollers) or "none"}'
+                english(
+                    'there is no poller "{poller}"; there are: {pollers}',
+                    poller=chosen,
+                    pollers=", ".join(self._pollers) or mark("none"),
+                )
             )
         names = [chosen] if chosen else self._pollers
 
         def values(cards: Cards) -> Mapping[str, Any]:
-            return {"here": "/", "cards": self._cards(cards, names, None)}
+            return {"here": "/", "cards": self._cards(cards, names, None, {})}
 
         return self._answer(request, "wall", ("head", "wall"), values)
 
-    def _cards(self, cards: Cards, names: Collection[str], path: str | None) -> list[Card]:
+    def _cards(
+        self, cards: Cards, names: Collection[str], path: str | None, query: Mapping[str, str]
+    ) -> list[Card]:
         """Return the cards of these pollers. `path` is what their pages are below; None: no links."""
         config, now = self._context.config(), self._context.now()
         return [
@@ -114,6 +132,7 @@ class Page:
                     most_rows=ROWS_OF_CARD,
                     is_card=True,
                     path=None if path is None else path + name,
+                    query=query,
                 ),
             )
             for name in names
@@ -123,7 +142,7 @@ class Page:
         """One poller: how it is now, and the days that were asked for."""
         name, asked = self._asked(request, _TABLES)
         query = {key: value for key, value in request.query_params.items() if key in _DAYS | _TABLES}
-
+        query |= kept(request.query_params)
         subject = asked.value(self._pollers[name].subject_option())
 
         def values(cards: Cards) -> Mapping[str, Any]:
@@ -141,16 +160,17 @@ class Page:
     def csv(self, request: Request) -> Response:
         """The main table of the days that were asked for, for a spreadsheet (`excel=1`) or a program."""
         name, asked = self._asked(request, frozenset({"excel"}))
-        chapter = Chapter(
-            poller=name,
-            kind=self._pollers[name].kind,
-            zone=self._context.config().effective(name).zone,
-            first=asked.first,
-            last=asked.last,
-            board=self._history.board(name, asked),
-        )
-        text = chapters_csv([chapter], excel=_is_for_excel(request), name_pollers=False)
-        return _csv(text, name, asked.first, asked.last, asked.by, *asked.options.values())
+        with csv_reader(request) as excel:
+            chapter = Chapter(
+                poller=name,
+                kind=self._pollers[name].kind,
+                zone=self._context.config().effective(name).zone,
+                first=asked.first,
+                last=asked.last,
+                board=self._history.board(name, asked),
+            )
+            text = chapters_csv([chapter], excel=excel, name_pollers=False)
+        return csv_file(text, name, asked.first, asked.last, asked.by, *asked.options.values())
 
     def incidents(self, request: Request) -> Response:
         """What was wrong on some days, by day, the newest first."""
@@ -164,10 +184,11 @@ class Page:
                 "here": "/incidents",
                 "asked": asked,
                 "found": find(self._context, asked),
-                "view": View(zone=asked.zone, now=now),
+                "view": View(zone=asked.zone, now=now, query=kept(request.query_params)),
                 "today": today,
                 "ranges": [
-                    (name, today - timedelta(days=length - 1)) for name, length in _INCIDENT_RANGES.items()
+                    (tr(name), today - timedelta(days=length - 1))
+                    for name, length in _INCIDENT_RANGES.items()
                 ],
             }
 
@@ -177,10 +198,10 @@ class Page:
         """All incidents of some days, for a spreadsheet (`excel=1`) or a program."""
         _refuse_others(request, ("from", "to", "poller", "excel"))
         asked = AskedPage.of(request.query_params, self._context)
-        text = table_csv(
-            all_incidents(self._context, asked, most=MOST_ROWS), asked.zone, excel=_is_for_excel(request)
-        )
-        return _csv(text, "incidents", asked.poller, asked.days.first, asked.days.last)
+        with csv_reader(request) as excel:
+            table = all_incidents(self._context, asked, most=MOST_ROWS)
+            text = table_csv(table, asked.zone, excel=excel)
+        return csv_file(text, "incidents", asked.poller, asked.days.first, asked.days.last)
 
     @property
     def _pollers(self) -> Mapping[str, Poller]:
@@ -190,7 +211,7 @@ class Page:
         """Return the poller and what is asked for of it. Raises `AskedError`."""
         name, query = str(request.path_params["name"]), request.query_params
         if name not in self._pollers:
-            raise HTTPException(404, "there is no such poller in the active config")
+            raise HTTPException(404, english("there is no such poller in the active config"))
         poller, past = self._pollers[name], self._context.past(name)
         options = poller.options()
         _refuse_others(request, (*_DAYS, *further, *options))
@@ -205,7 +226,8 @@ class Page:
             most_rows=MOST_ROWS,
         )
         if (asked.last - asked.first).days >= MOST_DAYS:
-            raise AskedError(f"the page shows at most {MOST_DAYS} days; tallyd report shows more")
+            text = english("the page shows at most {days} days; tallyd report shows more", days=MOST_DAYS)
+            raise AskedError(text)
         return name, asked
 
     # -- how it is answered ------------------------------------------------------------------------------
@@ -216,8 +238,12 @@ class Page:
         is_live = query.pop("live", "") == "1"
 
         def make() -> bytes:
-            cards = Cards(self._context)
-            own = {"live_url": "?" + urlencode({**query, "live": "1"}), **values(cards)}
+            cards = Cards(self._context, kept(request.query_params))
+            own = {
+                "live_url": "?" + urlencode({**query, "live": "1"}),
+                "languages": [*in_languages(query)],
+                **values(cards),
+            }
             shown = {**_framed(request, cards.head(), own["here"], own.get("subject", "")), **own}
             if not is_live:
                 return self._render(template, shown).encode()
@@ -233,8 +259,10 @@ class Page:
 
         Raises `StateError`.
         """
-        head = self._heads.get("", lambda: Cards(self._context).head())
-        return self._render("said", {**_framed(request, head, ""), "heading": heading, "text": text})
+        query = kept(request.query_params)
+        head = self._heads.get(query.get("lang"), lambda: Cards(self._context, query).head())
+        own = {"heading": heading, "text": text, "languages": []}
+        return self._render("said", {**_framed(request, head, ""), **own})
 
     def _render(self, template: str, values: Mapping[str, Any]) -> str:
         return self._templates.get_template(f"{template}.html").render(values)
@@ -262,18 +290,10 @@ def root_of(path: str) -> str:
 
 def _refuse_others(request: Request, known: Collection[str]) -> None:
     """Raise `AskedError` for a parameter that is not known."""
-    others = request.query_params.keys() - {*known, "live"}
+    others = request.query_params.keys() - {*known, "live", "lang"}
     if others:
-        names = ", ".join(sorted(known)) or "none"
-        raise AskedError(f'there is no option "{min(others)}"; there are: {names}')
-
-
-def _is_for_excel(request: Request) -> bool:
-    return request.query_params.get("excel") == "1"
-
-
-def _csv(text: str, *words: object) -> Response:
-    """Return a CSV as a file with a name of these words, which may come from a query."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", "-".join(map(str, filter(None, words)))).strip("-")
-    headers = {"content-disposition": f'attachment; filename="{stem}.csv"'}
-    return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
+        options = ", ".join(sorted(known)) or mark("none")
+        text = english(
+            'there is no option "{option}"; there are: {options}', option=min(others), options=options
+        )
+        raise AskedError(text)

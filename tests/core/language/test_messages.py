@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.language.conftest import Use
+from support.translations import Use
 from tallyd.core.language.languages import language, language_for, reading_in
 from tallyd.core.language.messages import english, mark, mark_english, tr, translated, translation
 

@@ -34,6 +34,13 @@ def number(value: float, language: Language) -> str:
     return format_decimal(value, format="#,##0.##########", locale=locale_of(language))
 
 
+def tenths(value: float, language: Language) -> str:
+    """Return `1.234,0` (German)."""
+    from babel.numbers import format_decimal  # noqa: PLC0415 # see above
+
+    return format_decimal(value, format="#,##0.0", locale=locale_of(language))
+
+
 def percent(share: float, language: Language, *, digits: int) -> str:
     """Return a share from 0 to 1 as `98,06 %` (German)."""
     from babel.numbers import format_percent  # noqa: PLC0415 # see above

@@ -124,6 +124,11 @@ def number_text(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
+def tenths_text(value: float) -> str:
+    """Return a number with one digit after the decimal mark: `3.0`, `3,0`."""
+    return f"{value:.1f}" if language() == "en" else cldr.tenths(value, language())
+
+
 def rounded_share(share: float) -> float:
     """Return a share from 0 to 1 with four digits. Only nothing is 0, and only all of it is 1."""
     nearest = round(share, 4)

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import tr, translation
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.texts import visible
 from tallyd.presentation.cells import amounts_text
@@ -60,10 +61,7 @@ def bars_of(timeline: Timeline, written: Callable[[datetime], str]) -> Bars:
     for (worst, is_whole, _), group in groupby(enumerate(timeline.spans), key=_kind):
         spans = [each for _, each in group]
         first, last = spans[0], spans[-1]
-        held = "all the time" if is_whole else span(round(first.worst_s, 1))
-        title = f"{written(first.begin)} to {written(last.end)}: {visible(worst.word)} {held}"
-        if not is_whole and first.no_data_s >= _WHOLE_S:
-            title += f", no data {span(round(first.no_data_s, 1))}"
+        title = _title(first, last, written, is_whole=is_whole)
         is_known = worst is not NO_DATA
         height = _HEIGHTS[worst.level] if is_known else HEIGHT
         kind = worst.level if is_known else "no-data"
@@ -78,6 +76,21 @@ def bars_of(timeline: Timeline, written: Callable[[datetime], str]) -> Bars:
         known=known,
         cuts=f"M1 0v{HEIGHT}" + f"m1-{HEIGHT}v{HEIGHT}" * (place - 2) if has_cuts else "",
         label=amounts_text(timeline),
+    )
+
+
+def _title(first: StateSpan, last: StateSpan, written: Callable[[datetime], str], *, is_whole: bool) -> str:
+    begin, end = written(first.begin), written(last.end)
+    state = visible(translation(first.worst.word))
+    if is_whole:
+        return tr("{begin} to {end}: {state} all the time", begin=begin, end=end, state=state)
+    return tr(
+        "{begin} to {end}: {state} {span}[, no data {no_data}]",
+        begin=begin,
+        end=end,
+        state=state,
+        span=span(round(first.worst_s, 1)),
+        no_data=span(round(first.no_data_s, 1)) if first.no_data_s >= _WHOLE_S else "",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from typing import Final, TypeAlias
 
 from tallyd.core.language.formats import rounded_share
+from tallyd.core.language.messages import mark, translation
 from tallyd.core.panels import Cell, Chart, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
@@ -16,7 +17,12 @@ MOST_BARS: Final = 2000
 """Of more rows, a chart with bars shows the newest; of names, the first."""
 MOST_POINTS: Final = 400
 """Of more rows, lines have only the least and the most number of each stretch of time: nobody sees more."""
-_DURATIONS: Final = ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
+_DURATIONS: Final = (
+    (86400.0, mark("days")),
+    (3600.0, mark("hours")),
+    (60.0, mark("minutes")),
+    (1.0, mark("seconds")),
+)
 _PERCENT: Final = 0.01
 _Numbers: TypeAlias = "list[float | None]"
 
@@ -106,13 +112,14 @@ def _part(cells: Sequence[Cell], part: int) -> _Numbers:
 
 
 def _unit(unit: Unit, numbers: Sequence[float]) -> tuple[float, str]:
-    """Return the size of one unit of the axis, in the unit of the cells, and its name."""
+    """Return the size of one unit of the axis, in the unit of the cells, and its name for the reader."""
     if unit == "share":
         return _PERCENT, "%"
     if unit != "seconds":
         return 1, ""
     longest_s = max(numbers, default=0.0)
-    return next((each for each in _DURATIONS if longest_s >= 2 * each[0]), _DURATIONS[-1])
+    size, name = next((each for each in _DURATIONS if longest_s >= 2 * each[0]), _DURATIONS[-1])
+    return size, translation(name)
 
 
 def _scaled(numbers: _Numbers, size: float) -> _Numbers:

@@ -10,6 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 import tallyd
+from tallyd.core.language.messages import tr
 from tallyd.presentation.boards import Chapter, period_text
 from tallyd.presentation.html.templates import ASSETS, environment
 from tallyd.presentation.html.view import View
@@ -26,7 +27,7 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
     scripts = [_asset(each) for each in _SCRIPTS]
     runs = " ".join(map(_hash, scripts))
     parts = [chapters[0].poller] if len(chapters) == 1 else []
-    parts.append(period_text(chapters) if chapters else "no days")
+    parts.append(period_text(chapters) if chapters else tr("no days"))
     icon = base64.b64encode((ASSETS / "icon.svg").read_bytes()).decode("ascii")
     return (
         environment()

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from tallyd.contract.board import AskedError
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import english, tr
 from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Chart, Column, Heatmap, Interval, Spread, Table, Unit
 from tallyd.core.reading import Json
@@ -47,7 +48,8 @@ class View:
 
     A table has `most_rows`; None: it has pages, and its rows can be sorted, as `query` says. On a card, it
     has only its vital columns. `path` is the address of the poller's page; None: nothing links to it.
-    `options` are what was chosen of the board.
+    `options` are what was chosen of the board. If a language was asked for, `query` has it as `lang`, and all
+    links keep it.
     """
 
     zone: ZoneInfo
@@ -73,7 +75,9 @@ class View:
         if self.now is None:
             return ""
         ago_s = round((self.now - at).total_seconds())
-        return f"{span(ago_s)} ago" if ago_s >= 0 else f"in {span(-ago_s)}"
+        if ago_s >= 0:
+            return tr("{span} ago", span=span(ago_s))
+        return tr("in {span}", span=span(-ago_s))
 
     def chart(self, chart: Chart) -> dict[str, Json]:
         """Return what `plots.js` draws."""
@@ -132,7 +136,7 @@ class View:
         pages = max(1, -(-len(rows) // ROWS_A_PAGE))
         page = self._asked("page", name) or "1"
         if not (page.isascii() and page.isdecimal() and len(page) < 7):
-            raise AskedError(f"page must be a table and a number, such as {name}.2")
+            raise AskedError(english("page must be a table and a number, such as {name}.2", name=name))
         number = min(max(1, int(page)), pages)
         return Rows(
             shown=table.whole(rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]),
@@ -150,8 +154,9 @@ class View:
         """Return what is asked for of one table."""
         table, dot, asked = self.query.get(what, "").partition(".")
         if table and not (dot and asked):
-            part, example = ("number", "2") if what == "page" else ("column", "COLUMN")
-            raise AskedError(f"{what} must be a table and a {part}, such as {name}.{example}")
+            if what == "page":
+                raise AskedError(english("page must be a table and a number, such as {name}.2", name=name))
+            raise AskedError(english("sort must be a table and a column, such as {name}.COLUMN", name=name))
         return asked if table == name else ""
 
     # -- links -------------------------------------------------------------------------------------------
@@ -163,6 +168,17 @@ class View:
     def link_to(self, option: str, value: str) -> str:
         """Return the address of the poller's page with a value of an option chosen."""
         return _link(self.path or "", {**self.query, option: value})
+
+    @property
+    def lang(self) -> str:
+        """The language that was asked for; empty: none was."""
+        return self.query.get("lang", "")
+
+    def to(self, address: str) -> str:
+        """Return the address of another page, in the language that was asked for."""
+        if not self.lang:
+            return address
+        return f"{address}{'&' if '?' in address else '?'}lang={self.lang}"
 
 
 def _begin(column: Column) -> Markup:

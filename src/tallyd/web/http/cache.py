@@ -8,6 +8,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from tallyd.core.language.languages import Language, language
+
 T = TypeVar("T")
 
 MOST_ENTRIES: Final = 64
@@ -21,7 +23,9 @@ class _Entry(Generic[T]):
 
 
 class Cache(Generic[T]):
-    """Values by key, none of them None, each made by one thread at a time. What `make` raises is raised.
+    """Values by key and by the reader's language, none of them None, each made by one thread at a time.
+
+    What `make` raises is raised.
 
     It is given again for `for_s` seconds and for `times` times as long as it took to make. So however many
     ask, and whatever it costs, it costs a small part of the time. Only the `most` keys that were asked for
@@ -41,13 +45,14 @@ class Cache(Generic[T]):
         self._times = times
         self._most = most
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._entries: OrderedDict[tuple[Language, Hashable], _Entry[T]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of a key."""
+        """Return the value of a key for the present reader."""
+        place = language(), key
         with self._lock:
-            entry = self._entries.pop(key, None) or _Entry()
-            self._entries[key] = entry
+            entry = self._entries.pop(place, None) or _Entry()
+            self._entries[place] = entry
             while len(self._entries) > self._most:
                 self._entries.popitem(last=False)
         with entry.lock:

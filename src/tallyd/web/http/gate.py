@@ -1,4 +1,4 @@
-"""What every request must pass, and the headers of every answer: the outermost part of the application."""
+"""What every request must pass, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tallyd.core.language.messages import tr
 from tallyd.web.http.auth import Names, Passwords
 
 OPEN: Final = frozenset({"/healthz"})
@@ -34,7 +35,10 @@ PIECE_BYTES: Final = 64 * 1024
 
 
 class Gate:
-    """Refuses requests that do not only read, use an unknown host name, or have no valid password."""
+    """Refuses requests that do not only read, use an unknown host name, or have no valid password.
+
+    It says so in the reader's language.
+    """
 
     def __init__(self, app: ASGIApp, *, names: Names, passwords: Passwords | None) -> None:
         self._app = app
@@ -42,8 +46,6 @@ class Gate:
         self._passwords = passwords
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return  # nothing else is served: no WebSocket, no lifespan
         answer = _Answer(send)
         refusal = await self._refusal(scope)
         await (refusal or self._app)(scope, receive, answer)
@@ -52,16 +54,18 @@ class Gate:
         """Return why a request is refused; None: it may pass."""
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
-            return _refused(405, "this page can only be read", {"allow": "GET, HEAD", **_CLOSE})
+            return _refused(405, tr("this page can only be read."), {"allow": "GET, HEAD", **_CLOSE})
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return _refused(400, "a request that only reads has no body", _CLOSE)
+            return _refused(400, tr("a request that only reads has no body."), _CLOSE)
         if scope["path"] in OPEN:
             return None
         if not self._names.may(headers.get("host", "")):
             return _refused(
                 421,
-                "unknown host name. Use the address of the page or localhost, or add the name to web.hosts "
-                "in the config of tallyd",
+                tr(
+                    "unknown host name. Use the address of the page or localhost, or add the name to "
+                    "web.hosts in the config of tallyd."
+                ),
                 _CLOSE,
             )
         return await self._check_password(scope, headers)
@@ -74,7 +78,8 @@ class Gate:
         if verdict == "right":
             return None
         if verdict == "busy":
-            return _refused(429, "too many wrong passwords; wait a moment", {"retry-after": "10", **_CLOSE})
+            text = tr("too many wrong passwords; wait a moment.")
+            return _refused(429, text, {"retry-after": "10", **_CLOSE})
         if verdict == "wrong":
             self._passwords.begin_waiting(client)
             try:
@@ -83,7 +88,10 @@ class Gate:
                 self._passwords.end_waiting(client)
         return _refused(
             401,
-            "the password is missing or wrong. It is web.password in the config of tallyd; use any user name",
+            tr(
+                "the password is missing or wrong. It is web.password in the config of tallyd; "
+                "use any user name."
+            ),
             {"www-authenticate": 'Basic realm="tallyd", charset="UTF-8"'},
         )
 
@@ -114,4 +122,4 @@ def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, by
 
 def _refused(status: int, text: str, headers: dict[str, str]) -> PlainTextResponse:
     phrase = HTTPStatus(status).phrase
-    return PlainTextResponse(f"{phrase}: {text}.\n", status_code=status, headers=headers)
+    return PlainTextResponse(f"{phrase}: {text}\n", status_code=status, headers=headers)

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallyd.adapters.state import StateError
+from tallyd.core.language.messages import english
 from tallyd.core.texts import visible
 from tallyd.settings.web import WebSettings
 from tallyd.web.http.connection import Guarded
@@ -154,7 +155,7 @@ class WebServer:
         except StateError as error:
             return str(error)
         except Exception as error:
-            text = f"it crashed ({type(error).__name__}); see the log"
+            text = english("it crashed ({error}); see the log", error=type(error).__name__)
             if text != self.trouble:  # it tries again and again; once in the log is enough
                 log.exception("page crashed")
             return text
@@ -248,11 +249,17 @@ def listen(address: str, port: int) -> socket.socket:
 def _why_not(error: OSError, web: WebSettings) -> str:
     place = _place(web.address, web.port)
     if error.errno == errno.EADDRINUSE:
-        return f"{place} is in use by another program (ss -ltnp shows which); stop it, or change web.listen"
+        return english(
+            "{place} is in use by another program (ss -ltnp shows which); stop it, or change web.listen",
+            place=place,
+        )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{place} is no address of this machine now; change web.listen, or wait for the network"
+        return english(
+            "{place} is no address of this machine now; change web.listen, or wait for the network",
+            place=place,
+        )
     text = visible(os.strerror(error.errno) if error.errno else str(error)).lower()
-    return f"cannot listen on {place}: {text}; change web.listen"
+    return english("cannot listen on {place}: {reason}; change web.listen", place=place, reason=text)
 
 
 def _place(address: str, port: int) -> str:

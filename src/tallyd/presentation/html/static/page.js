@@ -13,9 +13,11 @@
   const said = document.getElementById("said");
   const icon = document.querySelector("link[rel=icon]");
   const liveUrl = document.body.dataset.live;
+  const texts = JSON.parse(document.body.dataset.texts);
   let lastAnswer = new Date();
   let timer = null;
 
+  const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_whole, name) => values[name]);
   const clock = (at) => at.toLocaleTimeString("en-GB");
 
   async function ask(url) {
@@ -76,7 +78,7 @@
   // The tab shows the state of the whole, or that nothing answers.
   function showTab(isLost) {
     const { title, icon: address } = document.querySelector("#part-head [data-title]").dataset;
-    document.title = isLost ? `No answer · ${title}` : title;
+    document.title = isLost ? filled(texts.lost_tab, { title }) : title;
     if (icon.getAttribute("href") !== address) icon.href = address;
   }
 
@@ -95,9 +97,7 @@
       lost.hidden = true;
       document.body.classList.remove("is-lost");
     } catch (error) {
-      const text =
-        `No answer from tallyd since ${clock(lastAnswer)} by this device's clock (${error.message}). ` +
-        "What is shown is from then. It is asked again every few seconds.";
+      const text = filled(texts.lost, { at: clock(lastAnswer), reason: error.message });
       // Only where it is another: a screen reader reads it out each time that it is set.
       if (lost.hidden || lost.textContent !== text) lost.textContent = text;
       lost.hidden = false;

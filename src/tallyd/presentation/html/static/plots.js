@@ -12,15 +12,21 @@
 
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const number = (value) => value.toLocaleString("en-US");
+  const language = document.documentElement.lang;
+  const texts = JSON.parse(document.body.dataset.texts);
+  const number = (value) => value.toLocaleString(language);
+
+  const MONTHS = [...Array(12).keys()].map((month) =>
+    new Date(Date.UTC(2000, month)).toLocaleDateString(language, { month: "short", timeZone: "UTC" }));
+  const fmtDate = (template) => uPlot.fmtDate(template, { MMM: MONTHS });
 
   // A time tick shows the clock; where a new day begins, the day too.
   const TIMES = [
-    [31536000, "{YYYY}", null, null, null, null, null, null, 1],
-    [2419200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-    [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-    [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
-    [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+    [31536000, texts.year, null, null, null, null, null, null, 1],
+    [2419200, "{MMM}", `\n${texts.year}`, null, null, null, null, null, 1],
+    [86400, texts.day, `\n${texts.year}`, null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", `\n${texts.day}`, null, `\n${texts.day}`, null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", `\n${texts.day}`, null, `\n${texts.day}`, null, null, null, 1],
   ];
 
   // Where each place is a day or more, no hour stands beside the axis. The shortest day has 23 hours.
@@ -30,7 +36,7 @@
   // Room on both sides of a place that has no neighbour. uPlot would show years.
   const ALONE = 1800;
 
-  const SAID = uPlot.fmtDate("{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}");
+  const SAID = uPlot.fmtDate(`${texts.date} {HH}:{mm}:{ss}`);
 
   // There are six colors: lines of the same one are told apart by how they are broken.
   const color = (column) => style(`--plot-${(column % COLORS) + 1}`);
@@ -53,7 +59,9 @@
   function spoken(column, at) {
     const value = column.values[at] ?? null;
     if (value === null) return "";
-    return column.low.length ? `${number(value)} (${number(column.low[at])} to ${number(column.high[at])})` : number(value);
+    if (!column.low.length) return number(value);
+    const values = { mean: value, least: column.low[at], most: column.high[at] };
+    return texts.spread.replace(/\{(\w+)\}/g, (_whole, name) => number(values[name]));
   }
 
   function seriesOf(chart, hidden) {
@@ -140,6 +148,7 @@
     return {
       width,
       height: HEIGHT_REM * rem(),
+      fmtDate,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
       cursor: { y: false, drag: { x: isTime, y: false }, focus: { prox: 30 } },
       focus: { alpha: 0.3 },
@@ -178,7 +187,7 @@
     if (chart.limit) columns.push(places.map(() => chart.limit.value));
     const plot = new uPlot(optionsOf(chart, width, hidden), [places, ...columns], place);
     const caption = plot.root.querySelector("table").createCaption();
-    caption.textContent = "What is drawn, and its values where the pointer is";
+    caption.textContent = texts.drawn;
     caption.className = "vh";
     drawn.set(place.id, { place, text, plot });
   }
