@@ -26,7 +26,7 @@ MOST_ASKED = 500
 """Most rows to read from the ledger."""
 _EXACT_UP_TO = 100
 _LONGEST_REASON = 200
-_PREDICATES = ("is ", "contains ", "ends ", "continues ")
+_PREDICATES = ("is ", "has ", "begins ", "contains ", "ends ", "continues ")
 
 
 def grown(known: Mapping[str, Level], sources: Mapping[str, OfSource], *, now: datetime) -> dict[str, Level]:

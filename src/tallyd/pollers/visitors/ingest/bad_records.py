@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tallyd.core.texts import listed
+from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 
 MOST_NAMED = 10
@@ -69,14 +69,28 @@ class BadRecords:
         return tuple(Broken(rule, tuple(named), self._counts[rule]) for rule, named in self._named.items())
 
 
-def fault(record: dict[str, Any], name: str, wanted: str) -> BadRecordError:
-    """Return what is wrong with a field. It has the name, which is from the config, and not the value."""
-    return BadRecordError(f'"{name}" is not {wanted}' if name in record else f'"{name}" is missing')
+def fault(record: dict[str, Any], name: str, wrong: str) -> BadRecordError:
+    """Return what is wrong with a field: it is missing, or `wrong`. Neither has the value."""
+    return BadRecordError(wrong if name in record else english('"{name}" is missing', name=name))
+
+
+def no_time(record: dict[str, Any], name: str) -> BadRecordError:
+    """Return that a field is no text with a time."""
+    return fault(record, name, english('"{name}" is not a time in quotes', name=name))
 
 
 def _described(broken: Broken) -> str:
     """Return `records 5 and 6: "inOut" is missing`, without any value."""
+    *others, last = map(str, broken.records)
     more = broken.count - len(broken.records)
-    names = [str(number) for number in broken.records] + ([f"{more} more"] if more else [])
-    noun = "record" if broken.count == 1 else "records"
-    return f"{noun} {listed(names, most=MOST_NAMED + 1)}: {broken.rule}"
+    if more:
+        named = ", ".join([*others, last])
+        return english("records {named} and {more} more: {rule}", named=named, more=more, rule=broken.rule)
+    if not others:
+        return english("record {record_id}: {rule}", record_id=last, rule=broken.rule)
+    return english(
+        "records {other_id} and {last_id}: {rule}",
+        other_id=", ".join(others),
+        last_id=last,
+        rule=broken.rule,
+    )

@@ -12,6 +12,7 @@ from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
 from tallyd.core.errors import InboxError
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import english
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError, Broken
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
@@ -25,6 +26,7 @@ MOST_WEIGHT = 100_000
 Hash: TypeAlias = "hashlib._Hash"
 TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
+"""How the reasons begin that need other advice."""
 
 
 class Pass(Protocol):
@@ -125,9 +127,7 @@ def parse(waiting: Waiting, reader: Reader, now: datetime) -> Parsed | None:
         return parsed
     content, sha256 = reading.content, digest.hexdigest()
     if content.span is not None and content.span[1] < seconds_of(now) - reader.oldest_days * 86400:
-        age = span(reader.oldest_days * 86400)
-        reason = f"{TOO_OLD} {age}, so tallyd cannot tell whether it was counted before"
-        return _rejected(waiting, sha256, now, reason)
+        return _rejected(waiting, sha256, now, _too_old(reader.oldest_days))
     return Parsed(
         waiting=waiting,
         file=ToIngest(
@@ -151,7 +151,20 @@ def _too_large(waiting: Waiting, max_bytes: int, now: datetime) -> Parsed:
     """
     which = f"{waiting.name} {waiting.size} {waiting.modified_at.isoformat()}"
     sha256 = hashlib.sha256(which.encode("utf-8", "surrogateescape")).hexdigest()
-    return _rejected(waiting, sha256, now, f"{TOO_LARGE} ({max_bytes}): {waiting.size} bytes")
+    reason = english("is larger than max_bytes ({most}): {size} bytes", most=max_bytes, size=waiting.size)
+    return _rejected(waiting, sha256, now, reason)
+
+
+def _too_old(oldest_days: int) -> str:
+    return english(
+        "its newest record is older than {age}, so tallyd cannot tell whether it was counted before",
+        age=span(oldest_days * 86400),
+    )
+
+
+def changed(waiting: Waiting) -> InboxError:
+    """Return that a file changed between two readings."""
+    return InboxError(english("{name} changed while it was read", name=waiting.name))
 
 
 def refused(parsed: Parsed, reason: str) -> Parsed:
@@ -180,7 +193,7 @@ def _read_again(waiting: Waiting, sha256: str, reader: Reader, now: datetime) ->
     reading = reader.begin(now)
     yield from reading.rows(reader.chunks(waiting, digest))
     if digest.hexdigest() != sha256:
-        raise InboxError(f"{waiting.name} changed while it was read")
+        raise changed(waiting)
 
 
 def _rows(reading: Pass, chunks: Iterable[bytes], *, most: int) -> list[Rows] | None:

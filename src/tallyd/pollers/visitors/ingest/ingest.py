@@ -16,6 +16,7 @@ from tallyd.contract.passages import Outcome
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import InboxError, RecordsError, Stopped
+from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.file_parser import (
     LARGE_BYTES,
     MOST_WEIGHT,
@@ -23,6 +24,7 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     Parsed,
     Pass,
     Reader,
+    changed,
     parse,
     refused,
 )
@@ -35,7 +37,6 @@ log = logging.getLogger("tallyd")
 
 MOST_FILES = 2000
 """Most files in one transaction."""
-NO_ROOM = "the disk of the database has less free space than twice the size of {name}"
 
 
 @dataclass
@@ -142,7 +143,12 @@ class Taking:
         free = self._group.free_bytes
         if free is not None and free < 2 * (self._group.size + self._bytes_of(waiting)):
             self._store()
-            raise RecordsError(NO_ROOM.format(name=waiting.name))
+            raise RecordsError(
+                english(
+                    "the disk of the database has less free space than twice the size of {name}",
+                    name=waiting.name,
+                )
+            )
 
     def _store_alone(self, parsed: Parsed) -> None:
         """Store a file that is read again meanwhile. A failure then concerns only this file."""
@@ -160,7 +166,7 @@ class Taking:
                 self._group.add(refused(parsed, str(error)))
                 self._store()
             else:
-                self._failed(parsed.waiting, InboxError(f"{parsed.waiting.name} {error}"))
+                self._failed(parsed.waiting, changed(parsed.waiting))
 
     def _store(self) -> None:
         """Store the group in one transaction, then move its files.

@@ -19,12 +19,14 @@ from typing import Any, Final
 from tallyd.contract.passages import Content, Rows
 from tallyd.core.json_query import InapplicableError
 from tallyd.core.json_reply import TooMany, Unreadable, parse
+from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
     BadRecords,
     BadRecordsError,
     Broken,
     fault,
+    no_time,
 )
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
@@ -73,7 +75,8 @@ class IntervalReading:
         for chunk in chunks:
             data += chunk
             if len(data) > MOST_BYTES:
-                raise RejectedError(f"has intervals in more than {MOST_BYTES >> 20} MiB; split it")
+                most = MOST_BYTES >> 20
+                raise RejectedError(english("has intervals in more than {most} MiB; split it", most=most))
         return self.whole(bytes(data))
 
     @property
@@ -93,10 +96,10 @@ class IntervalReading:
         try:
             found = parse(data)
         except TooMany as error:
-            raise RejectedError(f"is a file {error}; split it") from None
+            raise RejectedError(english("is a file {why}; split it", why=error)) from None
         except Unreadable as error:
             # Its writer may not have finished it: JSON that ends too early is not valid.
-            raise CutShortError(f"is a file {error}") from None
+            raise CutShortError(english("is a file {why}", why=error)) from None
         if self._fields.items:
             # Imported here: JMESPath takes 10 ms, and only such a config needs it.
             from tallyd.core.json_items import items_at  # noqa: PLC0415 # see above
@@ -104,37 +107,43 @@ class IntervalReading:
             try:
                 found = items_at(self._fields.items, found)
             except InapplicableError as error:
-                raise RejectedError(f"intervals.items cannot be applied to this file: {error}") from None
-        if not isinstance(found, list):
-            raise RejectedError(f"has no list of intervals at {self._fields.items or 'its root'}")
-        return found
+                why = english("intervals.items cannot be applied to this file: {why}", why=error)
+                raise RejectedError(why) from None
+        if isinstance(found, list):
+            return found
+        if self._fields.items:
+            raise RejectedError(english("has no list of intervals at {items}", items=self._fields.items))
+        raise RejectedError(english("has no list of intervals at its root"))
 
     def _count(self, record: Any) -> None:
         """Add one interval. Raises `BadRecordError`, `BadTimeError`, `RejectedError`."""
         if record is None:
-            where = f", or there is nothing at {self._fields.items}" if self._fields.items else ""
-            raise BadRecordError(f"is null{where}")
+            items = self._fields.items
+            raise BadRecordError(english("is null[, or there is nothing at {items}]", items=items))
         if type(record) is not dict:
-            raise BadRecordError("is not an object")
+            raise BadRecordError(english("is not an object"))
         n_in, n_out = (self._people(record, name) for name in (self._fields.n_in, self._fields.n_out))
         start, end = (self._instant(record, name) for name in (self._fields.start, self._fields.end))
         if end <= start:  # in the night in which clocks go back, a time comes twice
             end = self._minutes.instant(record[self._fields.end], fold=1)
+        names = {"start": self._fields.start, "end": self._fields.end}
         if end <= start:
-            raise BadRecordError(f'"{self._fields.end}" is not after "{self._fields.start}"')
+            raise BadRecordError(english('"{end}" is not after "{start}"', **names))
         if end > start + LONGEST_S:
-            raise BadRecordError(f'"{self._fields.end}" is more than a day after "{self._fields.start}"')
+            raise BadRecordError(english('"{end}" is more than a day after "{start}"', **names))
         self._minutes.add_interval(start, end, n_in, n_out)
 
     def _people(self, record: dict[str, Any], name: str) -> int:
         number = record.get(name)
         # Not isinstance: true is not a number here.
         if type(number) is not int or not 0 <= number <= MOST_PEOPLE:
-            raise fault(record, name, f"a whole number from 0 to {MOST_PEOPLE:,}")
+            most = f"{MOST_PEOPLE:,}"
+            wrong = english('"{name}" is not a whole number from 0 to {most}', name=name, most=most)
+            raise fault(record, name, wrong)
         return number
 
     def _instant(self, record: dict[str, Any], name: str) -> int:
         time = record.get(name)
         if type(time) is not str:
-            raise fault(record, name, "a time in quotes")
+            raise no_time(record, name)
         return self._minutes.instant(time)

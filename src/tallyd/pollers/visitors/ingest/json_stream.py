@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
+from tallyd.core.language.messages import english
+
 MOST_CHARS = 1024 * 1024
 """Longest element. A record has about a hundred characters; a longer element would only need memory."""
 
@@ -22,6 +24,7 @@ _SPACE = re.compile("[ \t\r\n]*")
 _WORD_AT_END = re.compile(r"[-+.\w]*[ \t\r\n]*\Z")
 _NUMBER_AT_END = re.compile(r"[-+.0-9eE]*\Z")
 _OPEN_TEXT = "Unterminated string"
+_IN_RECORD = english("ends in the middle of a record")
 _ODD = re.compile("[\0\ud800-\udfff]")
 _ODD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 
@@ -30,7 +33,7 @@ _LIST, _FIRST_OR_END, _ELEMENT, _COMMA_OR_END, _NOTHING = range(5)
 
 
 class RejectedError(Exception):
-    """A file that cannot be ingested. The text is the reason for people, without any value of the file."""
+    """A file that cannot be ingested. The text is the reason in English, without any value of the file."""
 
 
 class CutShortError(RejectedError):
@@ -47,9 +50,9 @@ def pieces(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     while len(held) < 4 and (chunk := next(left, b"")):
         held += chunk  # a mark may come in pieces
     if held.startswith(b"\0\0\0\0"):
-        raise RejectedError("begins with zero bytes: its content was never written")
+        raise RejectedError(english("begins with zero bytes: its content was never written"))
     if held.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in held[:4]:
-        raise RejectedError("is UTF-16 or UTF-32; it must be UTF-8")
+        raise RejectedError(english("is UTF-16 or UTF-32; it must be UTF-8"))
     held = held.removeprefix(codecs.BOM_UTF8)
     for chunk in left:
         cut = held.rfind(b"},") + 1 or len(held)
@@ -93,7 +96,7 @@ class Elements:
         try:
             self._text += self._decode(piece, final=is_last)
         except UnicodeDecodeError:
-            raise RejectedError("is not UTF-8") from None
+            raise RejectedError(english("is not UTF-8")) from None
         found, at = [], self._skip_space(0)
         while at < len(self._text):
             char = self._text[at]
@@ -110,19 +113,21 @@ class Elements:
             at = self._skip_space(at)
         self._text = self._text[at:]
         if is_last and self._next != _NOTHING:
-            raise CutShortError("is empty" if self._next == _LIST else "ends in the middle of its list")
+            raise CutShortError(
+                english("is empty") if self._next == _LIST else english("ends in the middle of its list")
+            )
         return found
 
     def _after(self, char: str) -> int:
         """Return what may follow a bracket or a comma."""
         if self._next == _LIST:
             if char != "[":
-                raise RejectedError("is not a JSON list")
+                raise RejectedError(english("is not a JSON list"))
             return _FIRST_OR_END
         if self._next == _NOTHING:
-            raise RejectedError("continues after the end of its list")
+            raise RejectedError(english("continues after the end of its list"))
         if char not in ",]":
-            raise RejectedError("is invalid JSON: a comma between two records is missing")
+            raise RejectedError(english("is invalid JSON: a comma between two records is missing"))
         return _ELEMENT if char == "," else _NOTHING
 
     def _scan(self, at: int, *, is_last: bool) -> tuple[Any, int] | None:
@@ -133,22 +138,22 @@ class Elements:
         except (StopIteration, json.JSONDecodeError) as error:
             if len(text) - at > MOST_CHARS:
                 raise RejectedError(
-                    "is invalid JSON, or contains a record of more than a million characters"
+                    english("is invalid JSON, or contains a record of more than a million characters")
                 ) from None
             if is_last:
                 raise _at_the_end(text, error) from None
             return None
         except RecursionError:
-            raise RejectedError("is nested too deeply") from None
+            raise RejectedError(english("is nested too deeply")) from None
         except ValueError:
             # From int(), for thousands of digits.
-            raise RejectedError("contains a number that is too long") from None
+            raise RejectedError(english("contains a number that is too long")) from None
         if text[end - 1] not in '}]"' and _NUMBER_AT_END.match(text, end):
             # A number may continue.
             if not is_last:
                 return None
             if end < len(text):
-                raise CutShortError("ends in the middle of a record")
+                raise CutShortError(_IN_RECORD)
         if _ODD_ESCAPE.search(text, at, end):
             _check_texts(found)
         return found, end
@@ -164,24 +169,24 @@ def _at_the_end(text: str, error: StopIteration | json.JSONDecodeError) -> Rejec
         is_cut = _WORD_AT_END.match(text, error.value) is not None
     else:
         is_cut = error.msg.startswith(_OPEN_TEXT) or _WORD_AT_END.match(text, error.pos) is not None
-    return CutShortError("ends in the middle of a record") if is_cut else RejectedError("is invalid JSON")
+    return CutShortError(_IN_RECORD) if is_cut else RejectedError(english("is invalid JSON"))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise RejectedError("contains an object in which a key occurs twice")
+        raise RejectedError(english("contains an object in which a key occurs twice"))
     return found
 
 
 def _no_constant(_name: str) -> NoReturn:
-    raise RejectedError("contains NaN or Infinity, which are not JSON")
+    raise RejectedError(english("contains NaN or Infinity, which are not JSON"))
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise RejectedError("contains a number that is too large")
+        raise RejectedError(english("contains a number that is too large"))
     return number
 
 
@@ -201,5 +206,6 @@ def _check_texts(element: Any) -> None:
         elif isinstance(part, list):
             left += part
         elif isinstance(part, str) and (found := _ODD.search(part)):
-            what = "a NUL character" if found[0] == "\0" else "half a character (a lone surrogate)"
-            raise RejectedError(f"contains {what} in a text")
+            nul = english("contains a NUL character in a text")
+            half = english("contains half a character (a lone surrogate) in a text")
+            raise RejectedError(nul if found[0] == "\0" else half)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from tallyd.contract.passages import MinuteCount, added, instant_of, minute_counts, seconds_of
+from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.shape import DIGITS, Shape
 
@@ -14,8 +15,8 @@ AHEAD_S = 300
 """How far a record may be ahead of now, because the clocks of hosts differ a little."""
 MOST_MINUTES = 50_000
 """Most different minutes in one file, about a month. Their counts stay in memory until they are stored."""
-FROM_AHEAD = "time is more than 5 minutes ahead of this machine's clock"
-_OTHER_FORM = "time does not match time_format"
+FROM_AHEAD = english("time is more than 5 minutes ahead of this machine's clock")
+_OTHER_FORM = english("time does not match time_format")
 _SECONDS = {f"{second:02}": second for second in range(60)}
 
 
@@ -87,7 +88,10 @@ class Minutes:
     def _check_count(self) -> None:
         if len(self.counts) > MOST_MINUTES:
             raise RejectedError(
-                f"contains passages of over {MOST_MINUTES} different minutes; split it into days or weeks"
+                english(
+                    "contains passages of over {minutes} different minutes; split it into days or weeks",
+                    minutes=MOST_MINUTES,
+                )
             )
 
 
@@ -125,5 +129,5 @@ def _in_zone(written: datetime, zone: tzinfo, fold: int) -> datetime:
     except OverflowError:  # the first or the last day of all
         raise BadTimeError(_OTHER_FORM) from None
     if not was_there:
-        raise BadTimeError("time did not exist: clocks went forward over it")
+        raise BadTimeError(english("time did not exist: clocks went forward over it"))
     return at

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from tallyd.contract.passages import Content, Row, Rows
+from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
     BadRecords,
     BadRecordsError,
     Broken,
     fault,
+    no_time,
 )
 from tallyd.pollers.visitors.ingest.json_stream import Elements, pieces
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
@@ -102,17 +104,19 @@ class Reading:
         """Return the row of one record. Raises `BadRecordError`, `BadTimeError`."""
         shape = self._decoder.shape
         if type(record) is not dict:
-            raise BadRecordError("is not an object")
+            raise BadRecordError(english("is not an object"))
         person, way = record.get(shape.person), record.get(shape.direction)
         # Not isinstance: true is not a number here.
         if type(person) is not int or not 0 <= person <= LARGEST_ID:
-            raise fault(record, shape.person, "a whole number from 0 to 2^63 - 1")
+            wrong = english('"{name}" is not a whole number from 0 to 2^63 - 1', name=shape.person)
+            raise fault(record, shape.person, wrong)
         if type(way) is not int and (type(way) is not str or type(shape.way_in) is not str):
-            raise fault(record, shape.direction, "a direction")
+            wrong = english('"{name}" is not a direction', name=shape.direction)
+            raise fault(record, shape.direction, wrong)
         frame = record.get(shape.frame) if shape.frame else None
         if frame is not None and (type(frame) is not int or abs(frame) > LARGEST_ID):
-            raise fault(record, shape.frame or "", "a whole number")
+            raise BadRecordError(english('"{name}" is not a whole number', name=shape.frame))
         time = record.get(shape.time)
         if type(time) is not str:
-            raise fault(record, shape.time, "a time in quotes")
+            raise no_time(record, shape.time)
         return (person, self._decoder.way(way), self._minutes.instant(time), frame)

@@ -12,6 +12,7 @@ from tallyd.contract.passages import LedgerRow
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 from tallyd.core.reading import Reading, Slot
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
 from tallyd.pollers.visitors.alerts.problems import Run, evaluate
@@ -78,13 +79,14 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
 
 
 def _trouble(look: Look, tally: Tally) -> str | None:
-    """Return why files stay in the inbox, for a person who ran the sweep by hand; None: no problem."""
+    """Return in English why files stay in the inbox, for who ran the sweep by hand; None: no problem."""
     if look.state != "here":
-        return "the inbox is missing" if look.state == "gone" else "nothing is mounted on the inbox"
+        is_gone = look.state == "gone"
+        return english("the inbox is missing") if is_gone else english("nothing is mounted on the inbox")
     if tally.database is not None:
-        return f"files wait in the inbox: {tally.database}"
+        return english("files wait in the inbox: {reason}", reason=tally.database)
     for name, reason in {**look.untakable, **tally.failed}.items():
-        return reason if look.is_blind else f"{name}: {reason}"
+        return reason if look.is_blind else english("{name}: {reason}", name=name, reason=reason)
     return None
 
 

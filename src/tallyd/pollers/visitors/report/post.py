@@ -9,6 +9,7 @@ from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.http import Reply, Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
+from tallyd.core.language.messages import english
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.reading import OutboxMessage
 from tallyd.core.texts import shortened
@@ -59,10 +60,10 @@ def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
     if is_success(reply.body, field=success.field, equals=success.equals):
         return Accepted(shown or status)
     field = shortened(success.field, 40)
-    return Refused(
-        f"{status}, no {field} in the answer" if shown is None else f'{status}, {field} "{shown}"',
-        for_good=False,
-    )
+    if shown is None:
+        answer = english("HTTP {status}, no {field} in the answer", status=reply.status, field=field)
+        return Refused(answer, for_good=False)
+    return Refused(f'{status}, {field} "{shown}"', for_good=False)
 
 
 def _shown(said: str, report: ReportSettings) -> str:
