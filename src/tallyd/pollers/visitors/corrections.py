@@ -8,27 +8,19 @@ from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import CorrectableRecords, Correction
-from tallyd.core.language.formats import clock
+from tallyd.core.language.formats import clock, number_text
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Column, Table
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import visible
+from tallyd.pollers.visitors.boards.columns import corrected_column
 from tallyd.pollers.visitors.inside import Adjustment, Resets, adjustments, read_day, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.settings.types import did_you_mean
 
-CORRECTED: Final = Column(key="corrected", heading="corrected", unit="number")
 LATELY: Final = timedelta(days=7)
 """A source that is not in the config, but was counted within this time, can be corrected."""
 _MINUTE: Final = timedelta(minutes=1)
-_COLUMNS: Final = (
-    Column(key="at", heading="at", unit="instant", is_vital=True),
-    Column(key="source", heading="source", option="source", is_vital=True),
-    Column(key="counted", heading="counted", unit="number"),
-    Column(key="inside", heading="inside", unit="number", is_vital=True),
-    CORRECTED,
-    Column(key="by", heading="by"),
-    Column(key="why", heading="why", is_note=True),
-)
 
 
 def correct(
@@ -56,11 +48,16 @@ def correct(
         if each.correction.at == at and each.correction.source == source
     )
     today = read_day(records, day_of(now, zone), at=now, resets=resets)
-    return (
-        f"{settings.subject_label(source)}: {correction.inside} inside at {clock(at, zone, now=now)}. "
-        f"{max(0, made.counted)} were counted until then, so this corrects them by {made.size:+}. "
-        f"Inside now: {today[source].inside if source in today else 0}; "
-        f"all sources together: {together(today.values()).inside}."
+    return tr(
+        "{source}: {inside} inside at {at}. {counted:# was|# were} counted until then, so this corrects them "
+        "by {number}. Inside now: {inside_now}; all sources together: {all_inside}.",
+        source=settings.subject_label(source),
+        inside=correction.inside,
+        at=clock(at, zone, now=now),
+        counted=max(0, made.counted),
+        number=signed(made.size),
+        inside_now=today[source].inside if source in today else 0,
+        all_inside=together(today.values()).inside,
     )
 
 
@@ -73,6 +70,11 @@ def _unknown(settings: VisitorsSettings, poller: str, name: str, known: tuple[st
         return f"{visible(name)} is the label of a source; write its name: {', '.join(labelled)}"
     hint = did_you_mean(name, known) or f"; there is: {', '.join(map(visible, known))}"
     return f'{poller} has no source "{visible(name)}", and none of that name was counted lately{hint}'
+
+
+def signed(number: int) -> str:
+    """Return a correction with its sign: `+3`, `-2`."""
+    return ("+" if number >= 0 else "") + number_text(number)
 
 
 def corrections_table(found: Iterable[Adjustment]) -> tuple[Table, ...]:
@@ -91,8 +93,16 @@ def corrections_table(found: Iterable[Adjustment]) -> tuple[Table, ...]:
     )
     table = Table(
         key="corrections",
-        title="Corrections of who is inside",
-        columns=_COLUMNS,
+        title=tr("Corrections of who is inside"),
+        columns=(
+            Column(key="at", heading=tr("at"), unit="instant", is_vital=True),
+            Column(key="source", heading=tr("source"), option="source", is_vital=True),
+            Column(key="counted", heading=tr("counted"), unit="number"),
+            Column(key="inside", heading=tr("inside"), unit="number", is_vital=True),
+            corrected_column(),
+            Column(key="by", heading=tr("by")),
+            Column(key="why", heading=tr("why"), is_note=True),
+        ),
         rows=rows,
         is_newest_last=True,
     )

@@ -18,6 +18,7 @@ from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import english, tr
 from tallyd.core.panels import Board, Metric, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
@@ -27,7 +28,8 @@ from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
 from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
 from tallyd.pollers.visitors.alerts.memory import read_memory
-from tallyd.pollers.visitors.boards.board import GROUP, SOURCE, VisitorsBoards
+from tallyd.pollers.visitors.boards.board import VisitorsBoards
+from tallyd.pollers.visitors.boards.columns import GROUP, SOURCE
 from tallyd.pollers.visitors.boards.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.boards.once_board import reading_board, summary_board
 from tallyd.pollers.visitors.boards.past_days import past_board
@@ -137,10 +139,12 @@ class VisitorsPoller(VisitorsSettings):
             raise TypeError("wired without an inbox or a database")
         look = tools.inbox.look()
         if look.state != "here":
-            what = "is missing" if look.state == "gone" else "has nothing mounted on it"
-            raise SourceError(f"the inbox {self.inbox} {what}", transient=True)
+            gone = english("the inbox {inbox} is missing", inbox=self.inbox)
+            unmounted = english("the inbox {inbox} has nothing mounted on it", inbox=self.inbox)
+            raise SourceError(gone if look.state == "gone" else unmounted, transient=True)
         for name, reason in look.untakable.items():
-            raise SourceError(f"inbox {self.inbox}: {name}: {reason}", transient=True)
+            why = english("inbox {inbox}: {name}: {reason}", inbox=self.inbox, name=name, reason=reason)
+            raise SourceError(why, transient=True)
         today = day_of(tools.now(), tools.zone)
         try:
             counts = tools.records.counts(*day_span(today, tools.zone))
@@ -165,7 +169,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def last_label(self) -> str:
         """Return what `last` is called: without reports, files are all that comes."""
-        return "Last report" if self.report else "Last file"
+        return tr("Last report") if self.report else tr("Last file")
 
     def last(self, past: Past) -> LastReading | None:
         """Return when the last report was made; without reports, when the newest file came."""
@@ -244,9 +248,11 @@ class VisitorsPoller(VisitorsSettings):
             return reports_table((), outbox, nothing="") if outbox else None
         # Not more than the table can show: each has all the counts of its day.
         since = past.now - min(_REPORTS_BACK, timedelta(seconds=MOST_REPORTS * self.report.every))
-        nothing = f"No report since {clock(since, past.zone, now=past.now)}."
-        if past.next_at:
-            nothing += f" Next report: {clock(past.next_at, past.zone, now=past.now)}."
+        nothing = tr(
+            "No report since {since}.[ Next report: {next}.]",
+            since=clock(since, past.zone, now=past.now),
+            next=clock(past.next_at, past.zone, now=past.now) if past.next_at else "",
+        )
         return reports_table(past.readings(since, past.now), outbox, nothing=nothing)
 
     # -- for a person who writes a config -------------------------------------------------------------------
@@ -254,7 +260,7 @@ class VisitorsPoller(VisitorsSettings):
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the sources found."""
-        return ("source", "label", "in today")
+        return (tr("source"), tr("label"), tr("in today"))
 
     @classmethod
     def starter(cls, secrets: str) -> Mapping[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tallyd.core.language.messages import mark
 from tallyd.core.questions import Question, optional
 from tallyd.core.reading import Json
 
@@ -16,37 +17,37 @@ def _hours(typed: str) -> Json:
 QUESTIONS = (
     Question(
         key=("inbox",),
-        text="Folder for the files",
-        help="Cameras put their files here, each host in its own sub-folder.",
+        text=mark("Folder for the files"),
+        help=mark("Cameras put their files here, each host in its own sub-folder."),
         default="inbox/visitors",
         tries=True,
     ),
     Question(
         key=("no_files",),
-        text="Alert after how long without a file",
-        help='For example 5m or 1h; "no" turns this alert off.',
+        text=mark("Alert after how long without a file"),
+        help=mark('For example 5m or 1h; "no" turns this alert off.'),
         default="5m",
         read=optional(lambda typed: {"after": typed}),
     ),
     Question(
         key=("no_files", "active"),
-        text="Hours in which files must arrive",
-        help='For example 09:00-18:00, every day; or "always".',
+        text=mark("Hours in which files must arrive"),
+        help=mark('For example 09:00-18:00, every day; or "always".'),
         default="09:00-18:00",
         read=_hours,
         only_with=("no_files",),
     ),
     Question(
         key=("report", "url"),
-        text="Address to post the counts to",
-        help='The server that receives the counts; "no": only write them to files here.',
+        text=mark("Address to post the counts to"),
+        help=mark('The server that receives the counts; "no": only write them to files here.'),
         default="no",
         read=optional(str),
     ),
     Question(
         key=("report", "ssid"),
-        text="Name (SSID) at that server",
-        help="The name under which it expects the counts, such as SS-007.",
+        text=mark("Name (SSID) at that server"),
+        help=mark("The name under which it expects the counts, such as SS-007."),
         only_with=("report", "url"),
     ),
 )

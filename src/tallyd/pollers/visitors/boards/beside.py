@@ -11,13 +11,15 @@ from typing import Final
 from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incident_states import STATES
 from tallyd.core.alerts.incidents import Incident
-from tallyd.core.language.formats import offset_if_twice
+from tallyd.core.language.formats import day_text, month_text, offset_if_twice, weekday_text
+from tallyd.core.language.messages import tr
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Chart, Column, Gap, Stat, Table
-from tallyd.core.periods import axis_of, period_cells, period_columns, weekday
+from tallyd.core.periods import axis_of, period_cells, period_columns
 from tallyd.core.timeline import states_of
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX_GONE, NO_FILES
+from tallyd.pollers.visitors.boards.columns import ways
 from tallyd.pollers.visitors.boards.visits import Day, Minute, Visits, days_of, put_together, side_by_side
 
 WEEK: Final = timedelta(days=7)
@@ -90,16 +92,21 @@ class Beside:
             stats, panels = self._stats(day, before, known), (self._hours(day, before, known),)
             board = replace(board, panels=(*stats, *board.panels, *panels))
         elif day:
-            why = f"No records of {_named(self.day - WEEK)}, so there is nothing to compare with."
+            earlier = _named(self.day - WEEK)
+            why = tr("No records of {day}, so there is nothing to compare with.", day=earlier)
             board = replace(board, notes=(*board.notes, why))
         return replace(board, details=(*board.details, *self._days()))
 
     def _stats(self, day: Day, before: Day, known: Known) -> tuple[Stat, ...]:
-        earlier = _named(self.day - WEEK)
+        today, earlier = _named(self.day), _named(self.day - WEEK)
         n_in: Cell = sum(hour.n_in for hour in day) if day else Gap.UNKNOWN
         stats = [
-            Stat(key="in", name=f"In on {_named(self.day)}", value=n_in),
-            Stat(key="in_week_before", name=f"In on {earlier}", value=sum(hour.n_in for hour in before)),
+            Stat(key="in", name=tr("In on {day}", day=today), value=n_in),
+            Stat(
+                key="in_week_before",
+                name=tr("In on {day}", day=earlier),
+                value=sum(hour.n_in for hour in before),
+            ),
         ]
         local = self.now.astimezone(self.zone)
         if self.day == local.date():
@@ -107,20 +114,23 @@ class Beside:
             by_now: Cell = sum(count.n_in for minute, count in self.week_before if minute < seen_text(then))
             if not all(known.is_known(hour) for hour in before if hour.begin < then):
                 by_now = Gap.UNKNOWN
-            name = f"In on {earlier} until {local:%H:%M}{offset_if_twice(local)}"
+            time = f"{local:%H:%M}{offset_if_twice(local)}"
+            name = tr("In on {day} until {time}", day=earlier, time=time)
             stats.insert(1, Stat(key="in_week_before_by_now", name=name, value=by_now))
         return tuple(stats)
 
     def _hours(self, day: Day, before: Day, known: Known) -> Chart:
         table = Table(
             key="week_before",
-            title="In by hour, beside the same weekday a week before",
+            title=tr("In by hour, beside the same weekday a week before"),
             columns=(
-                Column(key="hour", heading="hour", is_vital=True),
-                Column(key="in", heading=f"in on {_named(self.day)}", unit="number", is_vital=True),
+                Column(key="hour", heading=tr("hour"), is_vital=True),
+                Column(
+                    key="in", heading=tr("in on {day}", day=_named(self.day)), unit="number", is_vital=True
+                ),
                 Column(
                     key="in_week_before",
-                    heading=f"in on {_named(self.day - WEEK)}",
+                    heading=tr("in on {day}", day=_named(self.day - WEEK)),
                     unit="number",
                     is_vital=True,
                 ),
@@ -135,11 +145,10 @@ class Beside:
     def _days(self) -> tuple[Chart, ...]:
         """Return the month by day; days without a record are missing."""
         days = put_together(days_of(self.month, zone=self.zone), by="day")
-        numbers = (Column(key=key, heading=key, unit="number", is_vital=True) for key in ("in", "out"))
         table = Table(
             key="month",
-            title=f"{self.day:%Y-%m} by day",
-            columns=(*period_columns("day"), *numbers),
+            title=tr("{month} by day", month=month_text(self.day)),
+            columns=(*period_columns("day"), *ways()[:2]),
             rows=tuple((*period_cells(each.begin, by="day"), each.n_in, each.n_out) for each in days),
             is_newest_last=True,
         )
@@ -149,4 +158,4 @@ class Beside:
 
 def _named(day: date) -> str:
     """Return `Fri 2026-11-20`."""
-    return f"{weekday(day)} {day}"
+    return tr("{weekday} {day}", weekday=weekday_text(day), day=day_text(day))

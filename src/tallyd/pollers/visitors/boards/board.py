@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table, unreadable
 from tallyd.core.schedule.days import day_of
@@ -21,24 +22,28 @@ from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
 from tallyd.pollers.visitors.boards.beside import Beside, Known
+from tallyd.pollers.visitors.boards.columns import (
+    CORRECTED,
+    GROUP,
+    SOURCE,
+    corrected_column,
+    group_column,
+    name_column,
+    source_column,
+    ways,
+)
 from tallyd.pollers.visitors.boards.visits import Minute, days_of, has_records, put_together
-from tallyd.pollers.visitors.boards.visits_chart import WAYS, notes, said, visits_chart
-from tallyd.pollers.visitors.corrections import CORRECTED, corrections_table
+from tallyd.pollers.visitors.boards.visits_chart import notes, said, visits_chart
+from tallyd.pollers.visitors.corrections import corrections_table, signed
 from tallyd.pollers.visitors.inside import MIDNIGHT, Adjustment, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.settings.types import did_you_mean
 
-SOURCE, GROUP = "source", "group"
-SOURCE_COLUMN = Column(key=SOURCE, heading=SOURCE, option=SOURCE, is_subject=True, is_vital=True)
-GROUP_COLUMN = Column(key=GROUP, heading=GROUP, option=GROUP, is_vital=True)
-NAME_COLUMN = Column(key="name", heading="name", is_vital=True)
-_SILENT = State("error", "silent")
-_DELIVERS = State("fine", "delivers")
-_NO_FILE = State("unknown", "no file yet")
-_NOT_KNOWN = State("unknown", "last file not known")
+_SILENT = State("error", mark("silent"))
+_DELIVERS = State("fine", mark("delivers"))
+_NO_FILE = State("unknown", mark("no file yet"))
+_NOT_KNOWN = State("unknown", mark("last file not known"))
 """There are counts of today, but state.db no longer knows when the last file came."""
-_NOBODY_KNOWS = "Nobody knows whether nobody came, or nobody counted."
-_WHEN = "Numbers appear with the first file that has records of today."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +79,17 @@ class VisitorsBoards:
         done, rejected = (files.get(state, Gap.UNKNOWN) for state in ("done", "rejected"))
         return Board(
             panels=(
-                Stat(key="inside", name="Inside now", value=n_inside, note=self._inside(total.corrected)),
-                Stat(key="in", name="In today", value=n_in),
-                Stat(key="out", name="Out today", value=n_out),
+                Stat(key="inside", name=tr("Inside now"), value=n_inside, note=self._inside(total.corrected)),
+                Stat(key="in", name=tr("In today"), value=n_in),
+                Stat(key="out", name=tr("Out today"), value=n_out),
                 with_last_day(self._sources_table(counts, open_alerts), bars),
                 *([self._groups_table(counts)] if groups else ()),
             ),
             notes=() if total.has_records or trouble else (self._missing(),),
             troubles=(unreadable(trouble),) if trouble else (),
             details=(
-                Stat(key="files_done", name="Files ingested today", value=done),
-                Stat(key="files_rejected", name="Files rejected today", value=rejected),
+                Stat(key="files_done", name=tr("Files ingested today"), value=done),
+                Stat(key="files_rejected", name=tr("Files rejected today"), value=rejected),
                 *([reports] if reports else ()),
             ),
         )
@@ -92,8 +97,16 @@ class VisitorsBoards:
     def _missing(self) -> str:
         """Return why there are no numbers of today, and when there will be some."""
         last = max(self.arrivals.values(), default=None)
-        came = f"the last file came {self._clock(last)}" if last else "no file has come yet"
-        return f"No record of today: {came}. {_WHEN}"
+        if last is None:
+            return tr(
+                "No record of today: no file has come yet. Numbers appear with the first file that has "
+                "records of today."
+            )
+        return tr(
+            "No record of today: the last file came {at}. Numbers appear with the first file that has "
+            "records of today.",
+            at=self._clock(last),
+        )
 
     def _clock(self, at: datetime) -> str:
         return clock(at.replace(microsecond=0), self.zone, now=self.now)
@@ -101,12 +114,14 @@ class VisitorsBoards:
     def _inside(self, corrected: int = 0) -> str:
         """Return what `inside` means."""
         reset = self.settings.reset_at
-        since = "midnight" if reset == MIDNIGHT else f"{reset:%H:%M}"
-        by = f", corrected by {corrected:+}" if corrected else ""
-        return f"in minus out since {since}{by}; cameras miss people"
+        return tr(
+            "in minus out since {since}[, corrected by {number}]; cameras miss people",
+            since=tr("midnight") if reset == MIDNIGHT else f"{reset:%H:%M}",
+            number=signed(corrected) if corrected else "",
+        )
 
     def _sources_table(self, counts: Mapping[str, DayCount], open_alerts: Collection[str]) -> Table:
-        silent, ways = self._silent(open_alerts), _columns(counts)
+        silent, numbers = self._silent(open_alerts), _columns(counts)
         rows = []
         for source in self._sources(counts):
             last = self.arrivals.get(source)
@@ -114,16 +129,16 @@ class VisitorsBoards:
             unseen = _NOT_KNOWN if together(own).has_records else _NO_FILE
             state = _SILENT if source in silent else _DELIVERS if last else unseen
             rows.append(
-                (source, self.settings.label_of(source), state, last, *_ways(own), *_corrected(own, ways))
+                (source, self.settings.label_of(source), state, last, *_ways(own), *_corrected(own, numbers))
             )
         columns = (
-            SOURCE_COLUMN,
-            NAME_COLUMN,
-            Column(key="state", heading="state", is_vital=True),
-            Column(key="last_file", heading="last file", unit="instant"),
-            *ways,
+            source_column(),
+            name_column(),
+            Column(key="state", heading=tr("state"), is_vital=True),
+            Column(key="last_file", heading=tr("last file"), unit="instant"),
+            *numbers,
         )
-        return Table(key="sources", title="Sources today", columns=columns, rows=tuple(rows))
+        return Table(key="sources", title=tr("Sources today"), columns=columns, rows=tuple(rows))
 
     def _silent(self, open_alerts: Collection[str]) -> Collection[str]:
         """Return the sources of which an alert says that no file comes; of the inbox as a whole: all."""
@@ -133,13 +148,13 @@ class VisitorsBoards:
         return {*self.settings.sources, *self.arrivals} if is_of_all else found
 
     def _groups_table(self, counts: Mapping[str, DayCount]) -> Table:
-        ways = _columns(counts)
+        numbers = _columns(counts)
         groups = {
             name: [counts[member] for member in members if member in counts]
             for name, members in self.settings.groups.items()
         }
-        rows = tuple((name, *_ways(own), *_corrected(own, ways)) for name, own in groups.items())
-        return Table(key="groups", title="Groups today", columns=(GROUP_COLUMN, *ways), rows=rows)
+        rows = tuple((name, *_ways(own), *_corrected(own, numbers)) for name, own in groups.items())
+        return Table(key="groups", title=tr("Groups today"), columns=(group_column(), *numbers), rows=rows)
 
     def _sources(self, also: Iterable[str]) -> tuple[str, ...]:
         """Return the sources in the order of the config, then those that deliver, and `also` others."""
@@ -177,8 +192,9 @@ class VisitorsBoards:
         known = Known(self.now, counted)
         board = Board(
             panels=(visits_chart(visits, by, known, nothing=self._nothing(asked)),),
-            said=asked.whole_days
-            + f"{self._what(asked)}: {said(with_records, is_one_day=asked.first == asked.last)}",
+            said=said(
+                asked.whole_days + self._what(asked), with_records, is_one_day=asked.first == asked.last
+            ),
             notes=(
                 *self._days_without_records(len(with_records), asked),
                 *notes(visits, by, known, inside=self._inside()),
@@ -215,29 +231,34 @@ class VisitorsBoards:
         """Return what is counted, as people call it: `Gate 12 (12)`."""
         if source := asked.options.get(SOURCE):
             return self.settings.subject_label(source)
-        return asked.options.get(GROUP) or "all together"
+        return asked.options.get(GROUP) or tr("all together")
 
     def _nothing(self, asked: Asked) -> str:
         if asked.first != asked.last:
-            return f"No records in these days. {_NOBODY_KNOWS}"
+            return tr("No records in these days. Nobody knows whether nobody came, or nobody counted.")
         if asked.first < day_of(self.now, self.zone):
-            return f"No records of that day. {_NOBODY_KNOWS}"
-        return f"No records of today yet. {_WHEN}"
+            return tr("No records of that day. Nobody knows whether nobody came, or nobody counted.")
+        return tr("No records of today yet. Numbers appear with the first file that has records of today.")
 
     def _days_without_records(self, known: int, asked: Asked) -> tuple[str, ...]:
         last = min(asked.last, day_of(self.now, self.zone))
         missing = (last - asked.first).days + 1 - known
         if not known or missing <= 0:
             return ()
-        days = "1 day has no records" if missing == 1 else f"{missing} days have no records"
-        return (f"{days}: nobody knows whether nobody came then, or nobody counted.",)
+        return (
+            tr(
+                "{days:# day has|# days have} no records: nobody knows whether nobody came then, or nobody "
+                "counted.",
+                days=missing,
+            ),
+        )
 
     def _choices(self, sources: Iterable[str]) -> tuple[Choice, ...]:
         groups = [(name, name) for name in self.settings.groups]
         labels = [(source, self.settings.subject_label(source)) for source in sources]
-        found = ((GROUP, "Group", groups), (SOURCE, "Source", labels))
+        found = ((GROUP, tr("Group"), groups), (SOURCE, tr("Source"), labels))
         return tuple(
-            Choice(option=option, label=label, values=(("", "All together"), *values))
+            Choice(option=option, label=label, values=(("", tr("All together")), *values))
             for option, label, values in found
             if values
         )
@@ -253,11 +274,13 @@ def _ways(counts: Iterable[DayCount]) -> tuple[Cell, Cell, Cell]:
 
 def _columns(counts: Mapping[str, DayCount]) -> tuple[Column, ...]:
     """Return the columns of counts; without corrections, there is no column for them."""
-    return (*WAYS, *([CORRECTED] if any(each.corrected for each in counts.values()) else ()))
+    is_corrected = any(each.corrected for each in counts.values())
+    return (*ways(), *([corrected_column()] if is_corrected else ()))
 
 
 def _corrected(counts: Iterable[DayCount], columns: Sequence[Column]) -> tuple[int, ...]:
-    return (sum(each.corrected for each in counts),) if CORRECTED in columns else ()
+    has_it = any(column.key == CORRECTED for column in columns)
+    return (sum(each.corrected for each in counts),) if has_it else ()
 
 
 def _hint(word: str, known: Sequence[str]) -> str:

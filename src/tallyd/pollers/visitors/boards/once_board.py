@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
+from tallyd.core.language.formats import day_text
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.panels import Board, Column, Stat, Table
-from tallyd.pollers.visitors.boards.board import GROUP_COLUMN, NAME_COLUMN, SOURCE_COLUMN
-from tallyd.pollers.visitors.boards.visits_chart import OTHER, WAYS
+from tallyd.pollers.visitors.boards.columns import group_column, name_column, other, source_column, ways
+from tallyd.pollers.visitors.corrections import signed
 
 _FILES = {
-    "done": "ingested",
-    "empty": "without records",
-    "repeat": "already ingested",
-    "rejected": "rejected",
-    "waiting": "waiting",
-    "unsettled": "still being written",
+    "done": mark("Files ingested"),
+    "empty": mark("Files without records"),
+    "repeat": mark("Files already ingested"),
+    "rejected": mark("Files rejected"),
+    "waiting": mark("Files waiting"),
+    "unsettled": mark("Files still being written"),
 }
+_REPORTS = {
+    "sent": mark("sent"),
+    "queued": mark("queued"),
+    "skipped": mark("skipped"),
+    "off": mark("off"),
+}
+"""What became of a report, by `report.state` of an out file."""
 
 
 def reading_board(content: Mapping[str, Any]) -> Board:
@@ -26,23 +36,29 @@ def reading_board(content: Mapping[str, Any]) -> Board:
         (source, names.get(source), *_all_ways(each)) for source, each in content["by_source"].items()
     )
     groups = tuple((group, *_all_ways(each)) for group, each in content["by_group"].items())
-    counts = zip((*WAYS, OTHER), _all_ways(content["counts"]), strict=True)
-    columns = (SOURCE_COLUMN, NAME_COLUMN, *WAYS, OTHER)
+    names_of_ways = {"in": tr("In"), "out": tr("Out"), "inside": tr("Inside"), "other": tr("Other")}
+    counts = zip(names_of_ways.items(), _all_ways(content["counts"]), strict=True)
+    numbers = (*ways(), other())
+    columns = (source_column(), name_column(), *numbers)
     tables = (
-        Table(key="sources", title="Sources", columns=columns, rows=sources),
-        Table(key="groups", title="Groups", columns=(GROUP_COLUMN, *WAYS, OTHER), rows=groups),
+        Table(key="sources", title=tr("Sources"), columns=columns, rows=sources),
+        Table(key="groups", title=tr("Groups"), columns=(group_column(), *numbers), rows=groups),
     )
     corrected = content["counts"]["corrected"]
-    answer = f": {report['answer']}" if report["answer"] else ""
+    day = day_text(date.fromisoformat(content["day"]))
     return Board(
         panels=(
-            *(Stat(key=way.key, name=way.heading.capitalize(), value=count) for way, count in counts),
+            *(Stat(key=key, name=name, value=count) for (key, name), count in counts),
             *(table for table in tables if table.rows),
         ),
-        said=f"{content['day']}{', final' if content.get('final') else ''}",
+        said=tr("{day}, final", day=day) if content.get("final") else day,
         notes=(
-            *([f"inside is corrected by {corrected:+}"] if corrected else ()),
-            f"report: {report['state']}{answer}",
+            *([tr("inside is corrected by {number}", number=signed(corrected))] if corrected else ()),
+            tr(
+                "report: {state}[: {answer}]",
+                state=translation(_REPORTS[report["state"]]),
+                answer=translated(report["answer"] or ""),
+            ),
         ),
     )
 
@@ -55,21 +71,32 @@ def summary_board(summary: Mapping[str, Any]) -> Board:
     """Return what a sweep did with the files (`Tally.summary`)."""
     files, skipped = summary["files"], summary["skipped"]
     stats = [
-        Stat(key=f"files_{key}", name=f"Files {word}", value=files[key])
-        for key, word in _FILES.items()
+        Stat(key=f"files_{key}", name=translation(name), value=files[key])
+        for key, name in _FILES.items()
         if files[key] or key == "done"
     ]
-    rows = tuple((each["source"], each["name"], each["reason"]) for each in summary["refused"])
+    rows = tuple((each["source"], each["name"], translated(each["reason"])) for each in summary["refused"])
     columns = (
-        Column(key="source", heading="source", is_vital=True),
-        Column(key="file", heading="file", is_vital=True),
-        Column(key="reason", heading="reason", is_note=True),
+        Column(key="source", heading=tr("source"), is_vital=True),
+        Column(key="file", heading=tr("file"), is_vital=True),
+        Column(key="reason", heading=tr("reason"), is_note=True),
     )
     return Board(
         panels=(
             *stats,
-            Stat(key="records", name="Records", value=summary["records"]),
-            *([Table(key="rejected", title="Rejected files", columns=columns, rows=rows)] if rows else ()),
+            Stat(key="records", name=tr("Records"), value=summary["records"]),
+            *(
+                [Table(key="rejected", title=tr("Rejected files"), columns=columns, rows=rows)]
+                if rows
+                else ()
+            ),
         ),
-        notes=(f"{skipped} records cannot be read and were skipped",) if skipped else (),
+        notes=(_skipped(skipped),) if skipped else (),
+    )
+
+
+def _skipped(records: int) -> str:
+    return tr(
+        "{records:# record cannot be read and was skipped|# records cannot be read and were skipped}",
+        records=records,
     )

@@ -9,16 +9,21 @@ from typing import Final
 from tallyd.contract.board import Past
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Gap, Stat, Table, tables_of
 from tallyd.core.states import Timeline
 from tallyd.core.timeline import borders_of
 
 _NAMES: Final = {
-    "in": "In today",
-    "out": "Out today",
-    "inside": "Inside now",
-    "corrected": "Corrected since the reset",
+    "name": mark("Name"),
+    "state": mark("State"),
+    "last_file": mark("Last file"),
+    "in": mark("In today"),
+    "out": mark("Out today"),
+    "inside": mark("Inside now"),
+    "corrected": mark("Corrected since the reset"),
 }
+"""By the columns of the sources of today."""
 
 
 def last_day(past: Past, shared: Collection[str], sources: Collection[str]) -> Mapping[str, Timeline]:
@@ -41,12 +46,12 @@ def source_board(today: Board, source: str, shares: Table) -> Board:
     table = next(each for each in tables_of(today.panels) if each.key == "sources")
     row = next((each for each in table.rows if each[0] == source), None)
     if row is None:
-        notes: tuple[str, ...] = ("This source is not configured, and no file came from it lately.",)
-        return Board(panels=(shares,), notes=notes, troubles=today.troubles)
+        note = tr("This source is not configured, and no file came from it lately.")
+        return Board(panels=(shares,), notes=(note,), troubles=today.troubles)
     stats = [
         Stat(
             key=column.key,
-            name=_NAMES.get(column.key, column.heading.capitalize()),
+            name=translation(_NAMES[column.key]),
             value=Gap.UNKNOWN if cell is None else cell,
             unit=column.unit,
         )

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
+from tallyd.core.language.formats import day_text
+from tallyd.core.language.messages import mark, tr, translated
 from tallyd.core.panels import Cell, Column, Table
 from tallyd.core.reading import Json
 from tallyd.core.states import State
 from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import shortened
+from tallyd.pollers.visitors.report.upstream import TAGS
 
 MOST_REPORTS: Final = 20
 LONGEST_TEXT: Final = 200
-_COLUMNS = (
-    Column(key="at", heading="report", unit="instant", is_vital=True),
-    Column(key="day", heading="of"),
-    Column(key="name", heading="name", is_vital=True),
-    Column(key="state", heading="state", is_vital=True),
-    Column(key="tries", heading="tries", unit="number"),
-    Column(key="payload", heading="numbers"),
-    Column(key="answer", heading="answer", is_note=True),
-)
-_WAITS = State("warning", "waits")
+_WAITS = State("warning", mark("waits"))
 _STATES: Mapping[str, State] = {
-    "sent": State("fine", "accepted"),
+    "sent": State("fine", mark("accepted")),
     "queued": _WAITS,
     "waiting": _WAITS,
-    "parked": State("error", "rejected for good"),
-    "skipped": State("unknown", "nobody came: not sent"),
-    "off": State("unknown", "not sent: switched off"),
+    "parked": State("error", mark("rejected for good")),
+    "skipped": State("unknown", mark("nobody came: not sent")),
+    "off": State("unknown", mark("not sent: switched off")),
 }
-_UNKNOWN = State("unknown", "not known")
-_WORDS = {"Count": "inside", "CountAccuIn": "in", "CountAccuOut": "out"}
+_UNKNOWN = State("unknown", mark("not known"))
 
 
 def reports_table(readings: Iterable[StoredReading], outbox: Sequence[OutboxRow], *, nothing: str) -> Table:
@@ -52,7 +45,19 @@ def reports_table(readings: Iterable[StoredReading], outbox: Sequence[OutboxRow]
     others += [(row.slot_at, _of_message(row)) for row in outbox if row.state == "sent"]
     unsent = [(row.slot_at, _of_message(row)) for row in outbox if row.state != "sent"]
     rows = (*_newest(unsent), *_newest(others)[:MOST_REPORTS])
-    return Table(key="reports", title="Last reports", columns=_COLUMNS, rows=rows, nothing=nothing)
+    return Table(key="reports", title=tr("Last reports"), columns=_columns(), rows=rows, nothing=nothing)
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column(key="at", heading=tr("report"), unit="instant", is_vital=True),
+        Column(key="day", heading=tr("of")),
+        Column(key="name", heading=tr("name"), is_vital=True),
+        Column(key="state", heading=tr("state"), is_vital=True),
+        Column(key="tries", heading=tr("tries"), unit="number"),
+        Column(key="payload", heading=tr("numbers")),
+        Column(key="answer", heading=tr("answer"), is_note=True),
+    )
 
 
 def _newest(found: Iterable[tuple[datetime, tuple[Cell, ...]]]) -> list[tuple[Cell, ...]]:
@@ -64,7 +69,7 @@ def _of_message(row: OutboxRow) -> tuple[Cell, ...]:
     state, objects = _STATES[row.state], _objects(message.body)
     return (
         row.slot_at,
-        message.day.isoformat(),
+        day_text(message.day),
         message.ssid,
         state,
         row.tries,
@@ -78,7 +83,8 @@ def _of_reading(at: datetime, body: Mapping[str, Json], report: Mapping[str, Jso
     state = _STATES.get(str(report.get("state")), _UNKNOWN)
     answer = report.get("answer")
     texts = _texts(objects, str(answer) if answer else None)
-    return (at, str(body.get("day", "")), shortened(names, LONGEST_TEXT), state, None, *texts)
+    day = day_text(date.fromisoformat(str(body["day"])))
+    return (at, day, shortened(names, LONGEST_TEXT), state, None, *texts)
 
 
 def _objects(payload: Json) -> list[dict[str, Json]]:
@@ -87,7 +93,14 @@ def _objects(payload: Json) -> list[dict[str, Json]]:
 
 def _texts(objects: Iterable[Mapping[str, Json]], answer: str | None) -> tuple[str, str]:
     """Return what a report says (`inside 7, in 12, out 5`), and the answer."""
-    numbers = (
-        f"{_WORDS.get(tag := str(each.get('TagType')), tag)} {each.get('TagValue')}" for each in objects
-    )
-    return shortened(", ".join(numbers), LONGEST_TEXT), shortened(answer or "", LONGEST_TEXT)
+    by_name: dict[str, dict[str, str]] = {}
+    for each in objects:
+        by_name.setdefault(str(each.get("SSID")), {})[str(each.get("TagType"))] = str(each.get("TagValue"))
+    numbers = "; ".join(map(_numbers, by_name.values()))
+    return shortened(numbers, LONGEST_TEXT), shortened(translated(answer or ""), LONGEST_TEXT)
+
+
+def _numbers(tags: Mapping[str, str]) -> str:
+    values = (tags.get(tag, "") for tag in TAGS)
+    inside, n_in, n_out = (int(value) if value.isdecimal() else value for value in values)
+    return tr("inside {inside}, in {n_in}, out {n_out}", inside=inside, n_in=n_in, n_out=n_out)
