@@ -16,7 +16,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
-from tallyd.cli.config.schema import alert_table, json_schema, markdown
+from tallyd.cli.config.schema import json_schema, markdown
 from tallyd.config.kinds import KINDS
 from tallyd.config.model import Config, load
 from tallyd.config.secrets import SecretFiles
@@ -444,11 +444,6 @@ def test_the_documented_keys_are_those_of_the_program() -> None:
 
 def test_every_key_is_explained() -> None:
     assert "|  |\n" not in markdown()
-
-
-def test_the_documented_alerts_are_those_of_the_program() -> None:
-    page = (ROOT / "docs" / "alerts.md").read_text("utf-8")
-    assert alert_table() in page, "put it in anew: tallyd schema --format alerts"
 
 
 def test_schema_is_printed_as_json() -> None:

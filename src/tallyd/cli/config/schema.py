@@ -1,4 +1,4 @@
-"""`tallyd schema`: prints the schema and documentation of the config, and a table of all alerts."""
+"""`tallyd schema`: prints the schema and documentation of the config, and tables of all alerts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from tallyd.cli.config.alert_tables import alert_tables
 from tallyd.config.settings import BY_KIND, Settings
-from tallyd.core.alerts.daemon_alerts import OWN_KINDS
-from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import EXIT_OK
 from tallyd.presentation.terminal import show_json
 
@@ -36,7 +35,7 @@ _AT_THE_TOP = ("retry", "out", "alerts")
 def schema(shape: str) -> int:
     """Print the JSON Schema of the config; `markdown`: its documentation; `alerts`: every kind of problem."""
     if shape == "alerts":
-        print(alert_table(), end="")  # noqa: T201 # the answer
+        print(alert_tables(), end="")  # noqa: T201 # the answer
     elif shape == "markdown":
         print(markdown(), end="")  # noqa: T201 # the answer
     else:
@@ -87,19 +86,6 @@ def _models(field: FieldInfo) -> list[type[BaseModel]]:
     """Return the models of a key, which may be one model, a list of models or a map of names to models."""
     options = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return [part for part in options if isinstance(part, type) and issubclass(part, BaseModel)]
-
-
-def alert_table() -> str:
-    """Return the table in docs/alerts.md: every kind of problem."""
-    lines = [
-        "| key | severity | text | over | what ends it |",
-        "|---|---|---|---|---|",
-    ]
-    of_pollers = [kind for poller in BY_KIND.values() for kind in poller.alert_kinds()]
-    for kind in (*RUN_KINDS, *of_pollers, *OWN_KINDS):
-        cells = (f"`{kind.key}`", kind.severity, kind.text, f"{kind.over} since ...", kind.ends)
-        lines.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
-    return "\n".join(lines) + "\n"
 
 
 def _table(model: type[BaseModel]) -> str:
