@@ -21,7 +21,11 @@ from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")),
+)
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TALLYD = re.compile(r"(?:sudo |\.venv/bin/)?tallyd (?=[a-z])")
 _SETUP = re.compile(r"(?:sudo )?sh setup\.sh (?=[a-z])")
@@ -109,6 +113,8 @@ def test_what_is_shown_of_a_config_is_one(page: str, content: dict[str, Any], tm
     (tmp_path / "secrets").mkdir()
     for name in re.findall(r'"file:secrets/([^"]+)"', text):
         secret = "https://chat.example/hooks/ID/TOKEN-1234" if "url" in name else "canary-key-8f3a"
+        if name == "database-url":
+            secret = "mysql+pymysql://me@db.example/park"
         (tmp_path / "secrets" / name).write_text(secret)
     try:
         load(tmp_path / "config.json", environ={"SHOP_DATABASE_URL": "postgresql+psycopg://me@db.example/x"})
