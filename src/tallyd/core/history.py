@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 from typing import Literal, TypeAlias, TypeVar
 
 from tallyd.core.language.formats import comes_twice, offset_text, span
+from tallyd.core.language.messages import english, tr, translated
 from tallyd.core.out_document import facts_of
 from tallyd.core.panels import Gap, Limit, Spread
 from tallyd.core.reading import Facts
@@ -30,7 +31,7 @@ class Entry:
     `at` is the instant of the slot; outside the timetable, the time of the reading. `unlisted` is the value
     of a status that is not in `counts`. `qualifications` are by status and qualification, None for a hidden
     status; None: they were not counted. `vehicles` are by radio status; None: they were not counted. `reason`
-    says why a slot was missed. All text is visible.
+    says in English why a slot was missed. All text is visible.
     """
 
     at: datetime
@@ -84,7 +85,7 @@ class Status:
     @property
     def label(self) -> str:
         """Return `Einsatzbereit`; the id if no name is known."""
-        return self.name or ("no status" if self.id == NO_STATUS else self.id)
+        return self.name or (tr("no status") if self.id == NO_STATUS else self.id)
 
     @property
     def heading(self) -> str:
@@ -119,7 +120,8 @@ def in_order(values: Mapping[str, T]) -> dict[str, T]:
 
 def missed_slot(at: datetime, *, reason: str | None) -> Entry:
     """Return a slot that has no reading."""
-    return Entry(at=at, taken_at=None, origin="missed", reason=visible(reason or "for an unknown reason"))
+    why = visible(reason or english("for an unknown reason"))
+    return Entry(at=at, taken_at=None, origin="missed", reason=why)
 
 
 def reading_of_numbers(at: datetime, *, taken_at: datetime, body: Facts) -> Entry:
@@ -156,11 +158,12 @@ def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> st
     entries = tuple(entries)
     drawn = [entry for entry in entries if not (in_timetable and entry.origin == "once")]
     if not drawn:
-        return "all readings were taken by hand, outside the timetable" if entries else "there is no reading"
+        by_hand = tr("all readings were taken by hand, outside the timetable")
+        return by_hand if entries else tr("there is no reading")
     missed = sum(entry.is_missed for entry in drawn)
     if missed == len(drawn):
-        return "the only slot was missed" if missed == 1 else f"all {missed} slots were missed"
-    return "all counts are hidden or not known"
+        return tr("{missed:the only slot was|all # slots were} missed", missed=missed)
+    return tr("all counts are hidden or not known")
 
 
 def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[Status, ...]:
@@ -182,15 +185,20 @@ def statuses(entries: Iterable[Entry], configured: Mapping[str, str]) -> tuple[S
 
 def remarks(entry: Entry, zone: tzinfo) -> tuple[str, ...]:
     """Return the remarks of a row beside its numbers; none for an ordinary row."""
-    local = entry.at.astimezone(zone)
-    said = {
-        f"missed: {entry.reason}": entry.is_missed,
-        f"late by {span(entry.late_s)}": entry.origin == "late",
-        "once, outside the timetable": entry.origin == "once",
-        "clock suspect: it differs from the source's": entry.is_clock_suspect,
-        f"{offset_text(local)}, this time comes twice": comes_twice(local),
-    }
-    return tuple(text for text, holds in said.items() if holds)
+    return tuple(_remarks(entry, entry.at.astimezone(zone)))
+
+
+def _remarks(entry: Entry, local: datetime) -> Iterator[str]:
+    if entry.is_missed:
+        yield tr("missed: {reason}", reason=translated(entry.reason or ""))
+    if entry.origin == "late":
+        yield tr("late by {late}", late=span(entry.late_s))
+    if entry.origin == "once":
+        yield tr("once, outside the timetable")
+    if entry.is_clock_suspect:
+        yield tr("clock suspect: it differs from the source's")
+    if comes_twice(local):
+        yield tr("{offset}, this time comes twice", offset=offset_text(local))
 
 
 def spread(values: Iterable[Value]) -> Spread | None:

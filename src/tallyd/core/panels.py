@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal, TypeAlias
 
+from tallyd.core.language.messages import mark, tr, translated
 from tallyd.core.states import State, Timeline
 
 Unit: TypeAlias = Literal["text", "number", "seconds", "share", "instant", "timeline"]
@@ -22,10 +23,10 @@ Shape: TypeAlias = Literal["bars", "dots", "line"]
 
 
 class Gap(Enum):
-    """Why there is no number. Neither ever counts as zero."""
+    """Why there is no number, in English; renderers translate it. Neither ever counts as zero."""
 
-    HIDDEN = "hidden"
-    UNKNOWN = "not known"
+    HIDDEN = mark("hidden")
+    UNKNOWN = mark("not known")
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Heatmap:
     """
 
     table: Table
-    note: str = "Mean, and below it the least and the most."
+    note: str = field(default_factory=lambda: tr("Mean, and below it the least and the most."))
 
     @property
     def scale(self) -> tuple[float, float] | None:
@@ -209,11 +210,11 @@ class StateTimeline:
             key=self.key,
             title=self.title,
             columns=(
-                Column(key="from", heading="from", unit="instant", is_vital=True),
-                Column(key="to", heading="to", unit="instant"),
-                Column(key="state", heading="worst state", is_vital=True),
-                Column(key="state_s", heading="for", unit="seconds", is_vital=True),
-                Column(key="no_data_s", heading="no data", unit="seconds"),
+                Column(key="from", heading=tr("from"), unit="instant", is_vital=True),
+                Column(key="to", heading=tr("to"), unit="instant"),
+                Column(key="state", heading=tr("worst state"), is_vital=True),
+                Column(key="state_s", heading=tr("for"), unit="seconds", is_vital=True),
+                Column(key="no_data_s", heading=tr("no data"), unit="seconds"),
             ),
             rows=tuple(
                 (each.begin, each.end, each.worst, each.worst_s, each.no_data_s)
@@ -289,7 +290,7 @@ class Metric:
 
 def unreadable(reason: str) -> str:
     """Return the trouble of a board whose numbers cannot be read."""
-    return f"The numbers can't be read now: {reason}."
+    return tr("The numbers can't be read now: {reason}.", reason=translated(reason))
 
 
 def filled(board: Board) -> Board:

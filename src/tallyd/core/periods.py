@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
-from tallyd.core.language.formats import offset_if_twice
+from tallyd.core.language.formats import day_text, month_text, offset_if_twice, weekday_text
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Cell, Column
-from tallyd.core.schedule.timetable import WEEKDAYS
 
 By: TypeAlias = Literal["hour", "day", "weekday", "week", "month", "year"]
 LABELS: Mapping[By, tuple[str, ...]] = {
@@ -20,23 +20,34 @@ LABELS: Mapping[By, tuple[str, ...]] = {
     "year": ("year",),
 }
 """The labels of a period. A week is that of ISO 8601, from Monday on: `2026-W48`."""
+_HEADINGS: Mapping[str, str] = {
+    "date": mark("date"),
+    "hour": mark("hour"),
+    "weekday": mark("weekday"),
+    "week": mark("week"),
+    "month": mark("month"),
+    "year": mark("year"),
+}
 BEGIN = "begin"
 """The column with the first instant of an hour or a day."""
 
 
-def weekday(day: date) -> str:
-    """Return `Mon` to `Sun`, in English in every locale."""
-    return WEEKDAYS[day.weekday()].capitalize()
+def weekdays() -> tuple[str, ...]:
+    """Return the short names of the weekdays in the reader's language, Monday first."""
+    return tuple(weekday_text(date(2024, 1, day)) for day in range(1, 8))  # 1 January 2024 was a Monday
 
 
 def labels_of(local: datetime, *, by: By) -> dict[str, str]:
-    """Return the labels of the period of a local time. An hour that occurs twice is two periods."""
+    """Return the labels of the period of a local time, in the reader's language.
+
+    An hour that occurs twice is two periods.
+    """
     return {label: _SPELLED[label](local) for label in LABELS[by]}
 
 
 def order_of(labels: Mapping[str, str]) -> int:
     """Return the place of a period among others that are in order of time: weekdays begin with Monday."""
-    return WEEKDAYS.index(labels["weekday"].lower()) if [*labels] == ["weekday"] else 0
+    return weekdays().index(labels["weekday"]) if [*labels] == ["weekday"] else 0
 
 
 def period_columns(by: By) -> tuple[Column, ...]:
@@ -45,7 +56,14 @@ def period_columns(by: By) -> tuple[Column, ...]:
     labels = LABELS[by]
     return (
         *(begin if axis_of(by) == BEGIN else ()),
-        *(Column(key=each, heading=each, is_vital=each != "weekday" or labels == (each,)) for each in labels),
+        *(
+            Column(
+                key=each,
+                heading=translation(_HEADINGS[each]),
+                is_vital=each != "weekday" or labels == (each,),
+            )
+            for each in labels
+        ),
     )
 
 
@@ -78,14 +96,14 @@ def _hour(local: datetime) -> str:
 def _week(local: datetime) -> str:
     """Return `2026-W48`. The year is the week's own: 1 January 2027 lies in 2026-W53."""
     year, week, _ = local.isocalendar()
-    return f"{year}-W{week:02}"
+    return tr("{year}-W{week}", year=str(year), week=f"{week:02}")
 
 
 _SPELLED: Mapping[str, Callable[[datetime], str]] = {
-    "date": lambda local: local.date().isoformat(),
+    "date": day_text,
     "hour": _hour,
-    "weekday": weekday,
+    "weekday": weekday_text,
     "week": _week,
-    "month": lambda local: local.date().isoformat()[:7],
-    "year": lambda local: local.date().isoformat()[:4],
+    "month": month_text,
+    "year": lambda local: str(local.year),
 }

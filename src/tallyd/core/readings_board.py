@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import reduce
 
 from tallyd.core.history import Entry, Group, Status, statuses, why_no_number
 from tallyd.core.language.formats import dated
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Board, Choice, Gap, Metric, Stat
 from tallyd.core.periods import By
 from tallyd.core.readings_tables import Readings, hidden_of, key_of
-
-_HIDDEN_FROM_MEANS = "Hidden counts are left out of the means, so the means are too high."
 
 
 def newest_board(entry: Entry, names: Mapping[str, str]) -> Board:
@@ -19,7 +19,7 @@ def newest_board(entry: Entry, names: Mapping[str, str]) -> Board:
     columns = statuses([entry], names)
     stats = [Stat(key=key_of(each), name=each.label, value=entry.count(each.id)) for each in columns]
     if entry.has_total:
-        stats.append(Stat(key="total", name="Total", value=entry.total))
+        stats.append(Stat(key="total", name=tr("Total"), value=entry.total))
     return Board(panels=tuple(stats), notes=tuple(_notes_on_hidden([entry], columns)))
 
 
@@ -43,9 +43,9 @@ def readings_board(
     chart = found.means(by) if by else found.one_by_one(_nothing(entries, zone, next_at))
     weekly = found.weekly()
     if notes and (by or weekly):
-        notes.append(_HIDDEN_FROM_MEANS)
+        notes.append(tr("Hidden counts are left out of the means, so the means are too high."))
     return Board(
-        panels=(*found.with_course(chart), *weekly),
+        panels=(*found.with_course(chart, by), *weekly),
         said=_said(entries, by),
         notes=tuple(notes),
         details=found.missed() if by else found.time_of_day(),
@@ -69,18 +69,24 @@ def number_metric(poller: str, entry: Entry | None) -> Metric:
 def _said(entries: Sequence[Entry], by: By | None) -> str:
     """Return how many readings the board is made of: `4 readings, 1 missed`."""
     if not entries:
-        return "no readings"
+        return tr("no readings")
     missed = sum(entry.is_missed for entry in entries)
     left_out = sum(entry.origin == "once" for entry in entries) if by else 0
-    taken = len(entries) - missed - left_out
-    said = f"{taken} {'reading' if taken == 1 else 'readings'}, {missed} missed"
-    return f"{said}; {left_out} by once left out" if left_out else said
+    return tr(
+        "{readings:# reading|# readings}, {missed} missed[; {left_out} by once left out]",
+        readings=len(entries) - missed - left_out,
+        missed=missed,
+        left_out=left_out or None,
+    )
 
 
 def _nothing(entries: Sequence[Entry], zone: tzinfo, next_at: datetime | None) -> str:
     """Return why there is no number, and when the next one comes."""
-    why = f"No number in these days: {why_no_number(entries)}."
-    return f"{why} Next reading: {dated(next_at, zone)}." if next_at else why
+    return tr(
+        "No number in these days: {why}.[ Next reading: {at}.]",
+        why=why_no_number(entries),
+        at=dated(next_at, zone) if next_at else None,
+    )
 
 
 def _notes_on_hidden(entries: Iterable[Entry], columns: Sequence[Status]) -> Iterator[str]:
@@ -88,5 +94,6 @@ def _notes_on_hidden(entries: Iterable[Entry], columns: Sequence[Status]) -> Ite
         entry.hide_below for entry in entries if entry.hide_below is not None and hidden_of(entry, columns)
     }
     if below:
-        limit = " or ".join(map(str, sorted(below)))
-        yield f"Numbers below {limit} are hidden, and so is what would give them away."
+        limits = (str(each) for each in sorted(below))
+        limit = reduce(lambda one, other: tr("{one} or {other}", one=one, other=other), limits)
+        yield tr("Numbers below {limit} are hidden, and so is what would give them away.", limit=limit)

@@ -9,6 +9,8 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 
 from tallyd.core.history import Entry, Group, Status, Value, remarks, spread, why_no_number
+from tallyd.core.language.formats import day_text, weekday_text
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.panels import Cell, Chart, Column, Gap, Panel, Shape, Table
 from tallyd.core.periods import (
     BEGIN,
@@ -19,10 +21,10 @@ from tallyd.core.periods import (
     order_of,
     period_cells,
     period_columns,
-    weekday,
 )
 from tallyd.core.schedule.timetable import WEEKDAYS
-from tallyd.core.weekly import TIME, names_of_times, weekly_heatmap
+from tallyd.core.texts import remarks_text
+from tallyd.core.weekly import TIME, names_of_times, time_column, weekly_heatmap
 
 _OWN_KEYS = frozenset(
     {
@@ -31,12 +33,28 @@ _OWN_KEYS = frozenset(
     }
 )
 """The keys of the columns that are no numbers of a reading."""
+_TITLES: Mapping[By | None, tuple[str, str]] = {
+    None: (mark("Readings"), mark("readings")),
+    "hour": (mark("By hour: mean, least and most"), mark("by hour: mean, least and most")),
+    "day": (mark("By day: mean, least and most"), mark("by day: mean, least and most")),
+    "weekday": (mark("By weekday: mean, least and most"), mark("by weekday: mean, least and most")),
+    "week": (mark("By week: mean, least and most"), mark("by week: mean, least and most")),
+    "month": (mark("By month: mean, least and most"), mark("by month: mean, least and most")),
+    "year": (mark("By year: mean, least and most"), mark("by year: mean, least and most")),
+}
+"""The title of the readings; and how it goes on after `NAME: `."""
+
+
+def title_of(by: By | None, *, of: str = "") -> str:
+    """Return the title of readings one by one (None) or of their means, for those `of` something."""
+    alone, after = _TITLES[by]
+    return tr("{what}: {readings}", what=of, readings=translation(after)) if of else translation(alone)
 
 
 def hidden_of(entry: Entry, columns: Sequence[Status]) -> list[str]:
-    """Return the numbers that are hidden."""
-    values = {"total": entry.total, **{each.id: entry.count(each.id) for each in columns}}
-    return [name for name, value in values.items() if value is Gap.HIDDEN]
+    """Return what names the numbers that are hidden."""
+    values = [(tr("total"), entry.total), *((each.id, entry.count(each.id)) for each in columns)]
+    return [name for name, value in values if value is Gap.HIDDEN]
 
 
 def key_of(status: Status) -> str:
@@ -64,7 +82,7 @@ class Readings:
 
     @property
     def _numbers(self) -> tuple[Column, ...]:
-        total = Column(key="total", heading="total", unit="number", is_vital=True)
+        total = Column(key="total", heading=tr("total"), unit="number", is_vital=True)
         sums = [Column(key="group", heading=each.name, unit="number", is_vital=True) for each in self._sums]
         return (*([total] if self._has_total else []), *sums, *self._of_statuses)
 
@@ -104,20 +122,21 @@ class Readings:
 
     @property
     def _no_mean(self) -> str:
-        return f"No number in these days: {why_no_number(self.entries, in_timetable=True)}."
+        why = why_no_number(self.entries, in_timetable=True)
+        return tr("No number in these days: {why}.", why=why)
 
     def one_by_one(self, nothing: str) -> Chart:
         """Return a row for each reading and missed slot."""
         table = Table(
             key="readings",
-            title="Readings",
+            title=title_of(None),
             columns=(
                 Column(key="at", heading="at", unit="instant", is_for_programs=True),
-                Column(key="date", heading="date", is_vital=True),
-                Column(key="time", heading="time", is_vital=True),
-                Column(key="weekday", heading="weekday"),
+                Column(key="date", heading=tr("date"), is_vital=True),
+                Column(key="time", heading=tr("time"), is_vital=True),
+                Column(key="weekday", heading=tr("weekday")),
                 *self._numbers,
-                Column(key="note", heading="note", is_note=True),
+                Column(key="note", heading=tr("note"), is_note=True),
                 Column(key="origin", heading="origin", is_for_programs=True),
                 Column(key="taken_at", heading="taken at", unit="instant", is_for_programs=True),
             ),
@@ -131,15 +150,16 @@ class Readings:
         local = entry.at.astimezone(self.zone)
         notes, hidden = [*remarks(entry, self.zone)], hidden_of(entry, self.statuses)
         if hidden:
-            notes.append(f"hidden (hide_below {entry.hide_below}): {', '.join(hidden)}")
+            limit = str(entry.hide_below)
+            notes.append(tr("hidden (hide_below {limit}): {names}", limit=limit, names=", ".join(hidden)))
         numbers = self._values(entry)
         return (
             entry.at,
-            local.date().isoformat(),
+            day_text(local),
             f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}",
-            weekday(local),
+            weekday_text(local),
             *([None] * len(numbers) if entry.is_missed else numbers),
-            "; ".join(notes),
+            remarks_text(notes),
             entry.origin,
             entry.taken_at,
         )
@@ -161,10 +181,13 @@ class Readings:
             )
             for labels in ordered
         )
-        counted = tuple(Column(key=each, heading=each, unit="number") for each in ("readings", "missed"))
+        counted = (
+            Column(key="readings", heading=tr("readings"), unit="number"),
+            Column(key="missed", heading=tr("missed"), unit="number"),
+        )
         table = Table(
             key="readings",
-            title=f"By {by}: mean, least and most",
+            title=title_of(by),
             columns=(*period_columns(by), *counted, *self._numbers),
             rows=rows,
             nothing=self._no_mean,
@@ -184,14 +207,17 @@ class Readings:
         )
         table = Table(
             key="time_of_day",
-            title="By time of day: mean, least and most",
-            columns=(TIME, *self._of_statuses),
+            title=tr("By time of day: mean, least and most"),
+            columns=(time_column(), *self._of_statuses),
             rows=rows,
         )
-        return (Chart(table=table, x=TIME.key, series=self._series, nothing=self._no_mean),)
+        return (Chart(table=table, x=TIME, series=self._series, nothing=self._no_mean),)
 
-    def with_course(self, chart: Chart) -> tuple[Panel, ...]:
-        """Return the chart of all statuses and, before it, one of the group alone, with its minimum."""
+    def with_course(self, chart: Chart, by: By | None) -> tuple[Panel, ...]:
+        """Return the chart of all statuses and, before it, one of the group alone, with its minimum.
+
+        The chart has the readings one by one (`by` None) or their means.
+        """
         group = self.group
         if group is None or not chart.has_numbers:
             return (chart,)
@@ -201,13 +227,13 @@ class Readings:
             series={key_of(status) if status else "group": "dots"},
             limit=group.limit,
             key="course",
-            title=f"{group.name}: {chart.table.title.lower()}",
+            title=title_of(by, of=group.name),
         )
         if not course.has_numbers:
             return (chart,)
         if course.series == chart.series:
             return (replace(chart, limit=group.limit),)
-        return (course, replace(chart, title=f"All statuses: {chart.table.title.lower()}"))
+        return (course, replace(chart, title=title_of(by, of=tr("All statuses"))))
 
     def weekly(self) -> tuple[Panel, ...]:
         """Return the group by weekday and time of day, if a weekday comes twice and there are numbers."""
@@ -218,12 +244,12 @@ class Readings:
 
     def missed(self) -> tuple[Table, ...]:
         """Return the slots without a reading, and why: where readings are put together, no row says so."""
-        rows = tuple((entry.at, entry.reason) for entry in self.entries if entry.is_missed)
+        rows = tuple((entry.at, translated(entry.reason or "")) for entry in self.entries if entry.is_missed)
         columns = (
-            Column(key="at", heading="slot", unit="instant", is_vital=True),
-            Column(key="reason", heading="reason", is_note=True),
+            Column(key="at", heading=tr("slot"), unit="instant", is_vital=True),
+            Column(key="reason", heading=tr("reason"), is_note=True),
         )
-        return (Table(key="missed", title="Missed slots", columns=columns, rows=rows),) if rows else ()
+        return (Table(key="missed", title=tr("Missed slots"), columns=columns, rows=rows),) if rows else ()
 
     def _groups(self, name: Callable[[datetime], tuple[str, ...]]) -> dict[tuple[str, ...], list[Entry]]:
         groups: dict[tuple[str, ...], list[Entry]] = {}

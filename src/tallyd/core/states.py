@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from tallyd.core.language.messages import mark
+
 Level: TypeAlias = Literal["fine", "warning", "error", "unknown"]
 """Each has a colour, a shape and words of its own."""
 WORST_FIRST: Final[tuple[Level, ...]] = ("error", "warning", "unknown", "fine")
@@ -14,13 +16,13 @@ WORST_FIRST: Final[tuple[Level, ...]] = ("error", "warning", "unknown", "fine")
 
 @dataclass(frozen=True)
 class State:
-    """A state, and its word for people."""
+    """A state, and its word in English; renderers translate it."""
 
     level: Level
     word: str
 
 
-NO_DATA: Final = State("unknown", "no data")
+NO_DATA: Final = State("unknown", mark("no data"))
 NO_DATA_SHARE: Final = "no_data_share"
 """The key of the column that has for what share of the time nothing is known."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from tallyd.core.language import cldr
 from tallyd.core.language.formats import percent, rounded_bounds, share_text
 from tallyd.core.language.languages import language
-from tallyd.core.language.messages import tr
+from tallyd.core.language.messages import mark, tr, translation
 
 # Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
 # paragraph separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark,
@@ -17,6 +18,8 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+_BETWEEN: Final = mark("; ")
 
 
 def visible(text: str) -> str:
@@ -43,6 +46,11 @@ def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
     if language() != "en":
         return cldr.listed(shown, language())
     return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+def remarks_text(remarks: Iterable[str]) -> str:
+    """Return remarks one after the other: `late by 4 min; clock suspect`."""
+    return translation(_BETWEEN).join(remarks)
 
 
 def bounds_text(low: float, high: float) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Cell, Column, Gap, Table
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.states import WORST_FIRST, Level, State, StateSpan, Timeline
@@ -31,7 +32,6 @@ RANGES: Final[Mapping[Range, int]] = {"24h": 2, "7d": 7, "30d": 30, "90d": 90, "
 
 24 hours are of two days: after midnight, today alone would have next to nothing.
 """
-_LAST_DAY: Final = Column(key="last_day", heading="last 24 h", unit="timeline", is_vital=True)
 _HOUR: Final = timedelta(hours=1)
 _MOST_HOURS: Final = 7 * 25
 _MOST_DAYS: Final = 400
@@ -140,8 +140,8 @@ def states_of(
 
 
 def range_name(wanted: Range) -> str:
-    """Return `24 h`."""
-    return f"{wanted[:-1]} {wanted[-1]}"
+    """Return `24 h`, `7 d`."""
+    return tr("{hours} h", hours=24) if wanted == "24h" else tr("{days} d", days=RANGES[wanted])
 
 
 def shares_table(
@@ -154,8 +154,8 @@ def shares_table(
     """Return shares of the time of each range of `SHARES`. `cells_since` returns those from an instant on."""
     return Table(
         key="shares",
-        title="Share of the time",
-        columns=(Column(key="range", heading="last", is_vital=True), *columns),
+        title=tr("Share of the time"),
+        columns=(Column(key="range", heading=tr("last"), is_vital=True), *columns),
         rows=tuple(
             (range_name(back), *cells_since(borders_of(back, now=now, zone=zone)[0])) for back in SHARES
         ),
@@ -175,9 +175,10 @@ def with_last_day(table: Table, bars: Callable[[Collection[str]], Mapping[str, T
         found = bars([str(row[0]) for row in rows])
         return tuple((*row[:-1], found.get(str(row[0]), Gap.UNKNOWN)) for row in rows)
 
+    last_day = Column(key="last_day", heading=tr("last 24 h"), unit="timeline", is_vital=True)
     return replace(
         table,
-        columns=(*table.columns, _LAST_DAY),
+        columns=(*table.columns, last_day),
         rows=tuple((*row, Gap.UNKNOWN) for row in table.rows),
         fill=fill,
     )

@@ -7,15 +7,22 @@ from datetime import datetime, tzinfo
 from typing import Final, TypeVar
 
 from tallyd.core.history import Entry, Group, Value, spread
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Cell, Column, Gap, Heatmap, Table, Unit
-from tallyd.core.periods import weekday
+from tallyd.core.periods import weekdays
 from tallyd.core.schedule.timetable import WEEKDAYS
 
 T = TypeVar("T")
 
 MOST_TIMES: Final = 24
 """Of more times of day, a reader loses sight."""
-TIME: Final = Column(key="time", heading="time", is_vital=True)
+TIME: Final = "time"
+"""The key of the column with the times of day."""
+
+
+def time_column() -> Column:
+    """Return the column with the times of day."""
+    return Column(key=TIME, heading=tr("time"), is_vital=True)
 
 
 def names_of_times(local: Iterable[datetime]) -> Callable[[datetime], str]:
@@ -27,7 +34,7 @@ def names_of_times(local: Iterable[datetime]) -> Callable[[datetime], str]:
 def weekly_heatmap(entries: Iterable[Entry], group: Group, zone: tzinfo) -> Heatmap:
     """Return how many people of a group there were, by weekday and time of day."""
     values = ((entry.at.astimezone(zone), group.count(entry)) for entry in entries)
-    title = f"{group.name} by weekday and time of day: mean, least and most"
+    title = tr("{group} by weekday and time of day: mean, least and most", group=group.name)
     return Heatmap(table=weekly_table(values, spread_or_why, title=title))
 
 
@@ -46,17 +53,16 @@ def weekly_table(
     """
     known = tuple(values)
     name = names_of_times(local for local, _ in known)
-    cells: dict[tuple[str, str], list[T]] = {}
+    cells: dict[tuple[str, int], list[T]] = {}
     for local, value in known:
-        cells.setdefault((name(local), weekday(local)), []).append(value)
-    days = [each.capitalize() for each in WEEKDAYS]
-    shown = [day for day in days if any(day == each for _, each in cells)]
+        cells.setdefault((name(local), local.weekday()), []).append(value)
+    shown, headings = sorted({day for _, day in cells}), weekdays()
     return Table(
         key=key,
         title=title,
         columns=(
-            TIME,
-            *(Column(key=day.lower(), heading=day, unit=unit, is_vital=True) for day in shown),
+            time_column(),
+            *(Column(key=WEEKDAYS[day], heading=headings[day], unit=unit, is_vital=True) for day in shown),
         ),
         rows=tuple(
             (time, *(cell(cells[time, day]) if (time, day) in cells else None for day in shown))

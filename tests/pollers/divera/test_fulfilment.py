@@ -247,7 +247,7 @@ TUESDAYS = [
 def test_the_weakest_hours_last_until_the_next_slot_of_their_day() -> None:
     slots = judged(requirement("1"), TUESDAYS[::2], AT, BERLIN)  # of 09:00, and one on a Wednesday
     timetable = [entry.at.astimezone(BERLIN) for entry in TUESDAYS]
-    assert weakest(slots, timetable) == (WeakHours("Tue", "09:00", "12:00", Interval(0.25, 0.5), 4),)
+    assert weakest(slots, timetable) == (WeakHours(1, "09:00", "12:00", Interval(0.25, 0.5), 4),)
     assert [each.end for each in weakest(judged(requirement("1"), TUESDAYS, AT, BERLIN), timetable)] == [
         "12:00",
         "24:00",

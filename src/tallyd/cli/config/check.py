@@ -93,7 +93,7 @@ def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
         if off:
             rows.append((calendar.name, f"every {off}", "off"))
         for day, why in islice(calendar.exceptions(today), DAYS_SHOWN):
-            rows.append((calendar.name, f"{day:%a %Y-%m-%d}", why if why == "open" else f"off: {why}"))
+            rows.append((calendar.name, f"{day:%a %Y-%m-%d}", "open" if why is None else f"off: {why}"))
     if rows:
         say("Next days off:")
         show_table(("calendar", "day", ""), rows)

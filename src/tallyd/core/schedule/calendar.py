@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
+from tallyd.core.language.languages import Language, language
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.schedule.timetable import EVERY_DAY
 
+_WEEKDAYS = (
+    *(mark("Monday"), mark("Tuesday"), mark("Wednesday"), mark("Thursday")),
+    *(mark("Friday"), mark("Saturday"), mark("Sunday")),
+)
 _DAYS_AHEAD = 2 * 366
 NEAR_DAYS = 400
 """A day so far ahead is never looked for: a calendar may have no open day for months, or none at all."""
@@ -25,8 +31,11 @@ class Holidays:
     subdivision: str | None = None
 
     def on(self, day: date) -> str | None:
-        """Return the English name of the holiday; None: the day is none."""
-        return _of_year(self.country, self.subdivision, day.year).get(day)
+        """Return the name of the holiday; None: the day is none.
+
+        It is English where the library has no name in the reader's language.
+        """
+        return _of_year(self.country, self.subdivision, day.year, language()).get(day)
 
     def last_year(self) -> int:
         """Return the last year that the library covers."""
@@ -36,11 +45,13 @@ class Holidays:
 
 
 @lru_cache(maxsize=256)
-def _of_year(country: str, subdivision: str | None, year: int) -> Mapping[date, str]:
+def _of_year(country: str, subdivision: str | None, year: int, wanted: Language) -> Mapping[date, str]:
     from holidays import country_holidays  # noqa: PLC0415 # takes 0.2 s, and few configs need it
 
     # Without a language, the library would use that of the environment.
-    return dict(country_holidays(country, subdivision, years=year, expand=False, language="en_US"))
+    spelled = wanted.replace("-", "_")
+    known = spelled if spelled in country_holidays(country).supported_languages else "en_US"
+    return dict(country_holidays(country, subdivision, years=year, expand=False, language=known))
 
 
 def days_from(first: date) -> Iterator[date]:
@@ -77,22 +88,22 @@ class Calendar:
         return self.why_off(day) is None
 
     def why_off(self, day: date) -> str | None:
-        """Return why a day is off: `closed`, the name of its holiday, or its weekday; None: it is open."""
+        """Return why a day is off, for people: `closed`, its holiday, or its weekday; None: it is open."""
         if any(day in days for days in self.open):
             return None
         if any(day in days for days in self.closed):
-            return "closed"
+            return tr("closed")
         holiday = self.holidays.on(day) if self.holidays else None
-        return holiday or (None if day.weekday() in self.days else f"{day:%A}")
+        return holiday or (None if day.weekday() in self.days else translation(_WEEKDAYS[day.weekday()]))
 
     def ever_opens(self, first: date) -> bool:
         """Whether a day is open within `NEAR_DAYS`."""
         return any(map(self.is_open, days_from(first)))
 
-    def exceptions(self, first: date) -> Iterator[tuple[date, str]]:
-        """Yield each exception to `days` in the next two years, and why it is off, or `open`."""
+    def exceptions(self, first: date) -> Iterator[tuple[date, str | None]]:
+        """Yield each exception to `days` in the next two years, and why it is off; None: it is open."""
         for ahead in range(_DAYS_AHEAD):
             day = first + timedelta(days=ahead)
             why = self.why_off(day)
             if (why is None) != (day.weekday() in self.days):
-                yield day, why or "open"
+                yield day, why

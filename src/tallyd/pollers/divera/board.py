@@ -10,6 +10,7 @@ from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.core.history import Entry, Group, Status, Value, origin_of
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Choice, Gap, Limit
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
@@ -94,7 +95,7 @@ def chosen_group(
     if not offered:
         return None, ()
     values = [("" if not place else each, offered[each].name) for place, each in enumerate(offered)]
-    choice = Choice(option=GROUP, label="Group", values=tuple(values))
+    choice = Choice(option=GROUP, label=tr("Group"), values=tuple(values))
     chosen = offered.get(written.strip()) or _sum_of(written, names, requirements)
     return chosen or next(iter(offered.values())), (choice,) if len(values) > 1 else ()
 
@@ -104,9 +105,13 @@ def group_of(requirement: Requirement, name: str) -> Group:
     return Group(
         requirement.statuses,
         name,
-        Limit("minimum", requirement.count),
+        _minimum(requirement),
         requirement.qualification,
     )
+
+
+def _minimum(requirement: Requirement) -> Limit:
+    return Limit(tr("minimum"), requirement.count)
 
 
 def names_of(requirements: Iterable[Requirement], names: Mapping[str, str]) -> dict[str, str]:
@@ -134,10 +139,10 @@ def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requi
     if not chosen:
         return None
     same = (each for each in requirements if not each.qualification and {*each.statuses} == {*chosen})
-    limit = next((Limit("minimum", each.count) for each in same), None)
+    limit = next(map(_minimum, same), None)
     return Group(chosen, _name(chosen, names), limit)
 
 
 def _name(statuses: Iterable[str], names: Mapping[str, str], qualification: str | None = None) -> str:
     added = " + ".join(names.get(each, each) for each in statuses)
-    return f"{added} with qualification {qualification}" if qualification else added
+    return tr("{statuses}[ with qualification {qualification}]", statuses=added, qualification=qualification)

@@ -12,6 +12,7 @@ from tallyd.contract.http import Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.json_reply import Unreadable
+from tallyd.core.language.messages import english
 from tallyd.settings.secrets import Secret
 
 T = TypeVar("T")
@@ -84,7 +85,12 @@ def _outcome(
     try:
         return Answer(read(reply.body), reply.skew_s)
     except Unreadable as unreadable:
-        text = f"{reply.host} answered HTTP {reply.status} {unreadable}"
+        text = english(
+            "{host} answered HTTP {status} {flaw}",
+            host=reply.host,
+            status=str(reply.status),
+            flaw=str(unreadable),
+        )
         # Always worth another try: an unfinished deployment or an error page looks like this too.
         return SourceError(text, transient=True)
 
@@ -97,6 +103,14 @@ def _named(failure: SourceError, url: str) -> SourceError:
     """
     if failure.status not in _REFUSED:
         return failure
-    whose = "a monitor user or a person" if is_pull_url(url) else "a system user"
-    text = f"access key refused (HTTP {failure.status}); it must belong to {whose} of the unit"
+    status = str(failure.status)
+    if is_pull_url(url):
+        text = english(
+            "access key refused (HTTP {status}); it must belong to a monitor user or a person of the unit",
+            status=status,
+        )
+    else:
+        text = english(
+            "access key refused (HTTP {status}); it must belong to a system user of the unit", status=status
+        )
     return SourceError(text, transient=False, status=failure.status)

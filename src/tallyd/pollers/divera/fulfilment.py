@@ -17,8 +17,6 @@ from typing import Literal, TypeAlias
 
 from tallyd.core.history import Entry
 from tallyd.core.panels import Gap, Interval
-from tallyd.core.periods import weekday
-from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.weekly import names_of_times
 from tallyd.pollers.divera.requirement import Requirement
 
@@ -63,9 +61,12 @@ class Fulfilment:
 
 @dataclass(frozen=True)
 class WeakHours:
-    """Hours of a weekday at which a requirement was weak: from a slot to the next one of that day."""
+    """Hours of a weekday at which a requirement was weak: from a slot to the next one of that day.
 
-    weekday: str
+    `weekday` 0 is Monday.
+    """
+
+    weekday: int
     begin: str
     end: str
     share: Interval
@@ -122,24 +123,22 @@ def weakest(
     Shares are compared by their upper bounds, since those hold in any case.
     """
     name = names_of_times(slot.local for slot in slots)
-    by_hours: dict[tuple[str, str], list[Verdict]] = {}
+    by_hours: dict[tuple[int, str], list[Verdict]] = {}
     for slot in slots:
-        by_hours.setdefault((weekday(slot.local), name(slot.local)), []).append(slot.verdict)
-    ends = _ends((weekday(local), name(local)) for local in timetable)
+        by_hours.setdefault((slot.local.weekday(), name(slot.local)), []).append(slot.verdict)
+    ends = _ends((local.weekday(), name(local)) for local in timetable)
     found = [
         WeakHours(day, begin, ends[day, begin], share, len(verdicts))
         for (day, begin), verdicts in by_hours.items()
         if isinstance(share := Fulfilment.of(verdicts).share, Interval) and share.high < 1
     ]
-    found.sort(
-        key=lambda each: (each.share.high, each.share.low, WEEKDAYS.index(each.weekday.lower()), each.begin)
-    )
+    found.sort(key=lambda each: (each.share.high, each.share.low, each.weekday, each.begin))
     return tuple(found[:most])
 
 
-def _ends(hours: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+def _ends(hours: Iterable[tuple[int, str]]) -> Mapping[tuple[int, str], str]:
     """Return when the hours end that begin on a weekday at a time: at the next time of that day."""
     return {
         (day, begin): end if day == next_day else _END_OF_DAY
-        for (day, begin), (next_day, end) in pairwise((*sorted(set(hours)), ("", "")))
+        for (day, begin), (next_day, end) in pairwise((*sorted(set(hours)), (-1, "")))
     }

@@ -9,11 +9,12 @@ from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Table
-from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns
+from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns, weekdays
 from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.states import State
-from tallyd.core.texts import bounds_text, visible
+from tallyd.core.texts import bounds_text, remarks_text, visible
 from tallyd.core.weekly import weekly_table
 from tallyd.pollers.divera.board import GROUP, group_of, names_of
 from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, verdict, weakest
@@ -22,21 +23,21 @@ from tallyd.pollers.divera.requirement import Requirement
 FULFILMENT: Final = "fulfilment"
 """The option that shows fulfilment instead of the numbers."""
 _YES: Final = "yes"
-_WAYS: Final = Choice(option=FULFILMENT, label="Show", values=(("", "Numbers"), (_YES, "Fulfilment")))
-_REQUIREMENT: Final = (
-    Column(key="id", heading="id", is_for_programs=True),
-    Column(key="requirement", heading="requirement", is_vital=True),
-)
-_COUNTS: Final = (
-    Column(key="share", heading="share met", unit="share", is_vital=True),
-    *(Column(key=key, heading=key, unit="number") for key in ("slots", "met", "below", "unknown")),
-)
 _STATES: Final[Mapping[Verdict, State]] = {
-    "met": State("fine", "met"),
-    "below": State("warning", "below"),
-    "unknown": State("unknown", "not known"),
+    "met": State("fine", mark("met")),
+    "below": State("warning", mark("below")),
+    "unknown": State("unknown", mark("not known")),
 }
-_NOTHING: Final = "No slot of these days lies in the hours of a requirement."
+_OUTSIDE: Final = State("fine", mark("outside its hours"))
+_NOTHING: Final = mark("No slot of these days lies in the hours of a requirement.")
+_TITLES: Final[Mapping[By, str]] = {
+    "hour": mark("How often requirements were met, by hour"),
+    "day": mark("How often requirements were met, by day"),
+    "weekday": mark("How often requirements were met, by weekday"),
+    "week": mark("How often requirements were met, by week"),
+    "month": mark("How often requirements were met, by month"),
+    "year": mark("How often requirements were met, by year"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,12 @@ def with_requirements(
     groups = [group_of(each, shown[each.id]) for each in requirements]
     table = Table(
         key="requirements",
-        title="Requirements",
+        title=tr("Requirements"),
         columns=(
-            *_REQUIREMENT,
-            Column(key="people", heading="people", unit="number", is_vital=True),
-            Column(key="minimum", heading="minimum", unit="number", is_vital=True),
-            Column(key="state", heading="state", is_vital=True),
+            *_requirement_columns(),
+            Column(key="people", heading=tr("people"), unit="number", is_vital=True),
+            Column(key="minimum", heading=tr("minimum"), unit="number", is_vital=True),
+            Column(key="state", heading=tr("state"), is_vital=True),
         ),
         rows=tuple(
             (each.id, group.name, group.count(entry), each.count, _state(each, entry, zone))
@@ -80,8 +81,30 @@ def with_requirements(
 
 def _state(requirement: Requirement, entry: Entry, zone: tzinfo) -> State:
     if not requirement.applies(entry.at.astimezone(zone)):
-        return State("fine", "outside its hours")
+        return _OUTSIDE
     return _STATES[verdict(requirement, entry)]
+
+
+def _requirement_columns() -> tuple[Column, ...]:
+    return (
+        Column(key="id", heading="id", is_for_programs=True),
+        Column(key="requirement", heading=tr("requirement"), is_vital=True),
+    )
+
+
+def _count_columns() -> tuple[Column, ...]:
+    return (
+        Column(key="share", heading=tr("share met"), unit="share", is_vital=True),
+        Column(key="slots", heading=tr("slots"), unit="number"),
+        Column(key="met", heading=tr("met"), unit="number"),
+        Column(key="below", heading=tr("below"), unit="number"),
+        Column(key="unknown", heading=tr("unknown"), unit="number"),
+    )
+
+
+def _ways() -> Choice:
+    values = (("", tr("Numbers")), (_YES, tr("Fulfilment")))
+    return Choice(option=FULFILMENT, label=tr("Show"), values=values)
 
 
 def with_fulfilment(
@@ -101,7 +124,7 @@ def with_fulfilment(
         board,
         panels=(*board.panels, _summary(judged, timetable)) if judged else board.panels,
         details=(*(_weekly([shown]) if is_weekly else ()), *board.details),
-        choices=(*board.choices, _WAYS),
+        choices=(*board.choices, _ways()),
     )
 
 
@@ -122,14 +145,14 @@ def fulfilment_board(found: Sequence[RequirementSlots], timetable: Sequence[date
     summary = _summary(chosen, timetable)
     names = Choice(
         option=GROUP,
-        label="Requirement",
-        values=(("", "All"), *((each.id, each.name) for each in found)),
+        label=tr("Requirement"),
+        values=(("", tr("All")), *((each.id, each.name) for each in found)),
     )
     return Board(
-        said="; ".join(f"{each.name}: {_said(each.fulfilment)}" for each in chosen),
+        said=remarks_text(_said(each.name, each.fulfilment) for each in chosen),
         panels=(*((_by(asked.by, chosen),) if asked.by else ()), summary, *_weekly(chosen)),
-        notes=("Each slot is judged by the requirements that the config has now.",),
-        choices=(names, _WAYS),
+        notes=(tr("Each slot is judged by the requirements that the config has now."),),
+        choices=(names, _ways()),
     )
 
 
@@ -137,8 +160,12 @@ def _summary(found: Iterable[RequirementSlots], timetable: Sequence[datetime]) -
     """Return a row for each requirement, with its weakest hours."""
     return Table(
         key="requirements",
-        title="How often requirements were met",
-        columns=(*_REQUIREMENT, *_COUNTS, Column(key="weakest", heading="weakest hours", is_note=True)),
+        title=tr("How often requirements were met"),
+        columns=(
+            *_requirement_columns(),
+            *_count_columns(),
+            Column(key="weakest", heading=tr("weakest hours"), is_note=True),
+        ),
         rows=tuple(
             (each.id, each.name, *_cells(each.fulfilment), _hours(weakest(each.slots, timetable)))
             for each in found
@@ -164,14 +191,14 @@ def _by(by: By, found: Sequence[RequirementSlots]) -> Table:
     )
     return Table(
         key="fulfilment",
-        title=f"How often requirements were met, by {by}",
-        columns=(*period_columns(by), *_REQUIREMENT, *_COUNTS),
+        title=translation(_TITLES[by]),
+        columns=(*period_columns(by), *_requirement_columns(), *_count_columns()),
         rows=tuple(
             (*period_cells(slots[0].local, by=by), each, names[each], *_cells(_fulfilment(slots)))
             for labels in ordered
             for each, slots in periods[labels].items()
         ),
-        nothing=_NOTHING,
+        nothing=translation(_NOTHING),
         is_newest_last=True,
     )
 
@@ -183,13 +210,15 @@ def _weekly(found: Iterable[RequirementSlots]) -> tuple[Heatmap, ...]:
             table=weekly_table(
                 ((slot.local, slot.verdict) for slot in each.slots),
                 _share,
-                title=f"{each.name}: share met by weekday and time of day",
+                title=tr("{requirement}: share met by weekday and time of day", requirement=each.name),
                 key=f"weekly_share:{each.id}",
                 unit="share",
-                nothing=_NOTHING,
+                nothing=translation(_NOTHING),
             ),
-            note="Share of the slots at which the requirement was met. Two numbers: between these, because "
-            "some slots are not known.",
+            note=tr(
+                "Share of the slots at which the requirement was met. Two numbers: between these, because "
+                "some slots are not known."
+            ),
         )
         for each in found
     )
@@ -207,20 +236,35 @@ def _cells(found: Fulfilment) -> tuple[Cell, ...]:
     return (found.share if found.slots else None, found.slots, found.met, found.below, found.unknown)
 
 
-def _said(found: Fulfilment) -> str:
-    """Return `83.33% of 12 slots`, or `between 71.15% and 88.47%, 9 of 52 slots unknown`."""
+def _said(name: str, found: Fulfilment) -> str:
+    """Return `Crew: 83.33% of 12 slots`, or `Crew: between 71.15% and 88.47%, 9 of 52 slots unknown`."""
     if isinstance(found.share, Gap):
-        return f"not known, all {found.slots} slots unknown" if found.slots else "no slot in its hours"
+        if not found.slots:
+            return tr("{requirement}: no slot in its hours", requirement=name)
+        return tr("{requirement}: not known, all {slots} slots unknown", requirement=name, slots=found.slots)
     share = bounds_text(found.share.low, found.share.high)
     if not found.unknown:
-        return f"{share} of {found.slots} slots"
-    return f"{share}, {found.unknown} of {found.slots} slots unknown"
+        return tr("{requirement}: {share} of {slots} slots", requirement=name, share=share, slots=found.slots)
+    return tr(
+        "{requirement}: {share}, {unknown} of {slots} slots unknown",
+        requirement=name,
+        share=share,
+        unknown=found.unknown,
+        slots=found.slots,
+    )
 
 
 def _hours(weak: Iterable[WeakHours]) -> str:
     """Return `Tue 09:00 to 12:00: 41.00% of 52 slots, Sat 20:00 to 24:00: 50.00% of 1 slot`."""
+    names = weekdays()
     return ", ".join(
-        f"{each.weekday} {each.begin} to {each.end}: "
-        f"{bounds_text(each.share.low, each.share.high)} of {each.slots} slot{'s' if each.slots > 1 else ''}"
+        tr(
+            "{weekday} {begin} to {end}: {share} of {slots:# slot|# slots}",
+            weekday=names[each.weekday],
+            begin=each.begin,
+            end=each.end,
+            share=bounds_text(each.share.low, each.share.high),
+            slots=each.slots,
+        )
         for each in weak
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from tallyd.core.history import NO_STATUS, in_order
 from tallyd.core.json_reply import Unreadable, parse
+from tallyd.core.language.messages import english
 from tallyd.core.texts import shortened
 from tallyd.pollers.divera.counting import count_statuses
 
@@ -53,11 +54,13 @@ def read_users(body: bytes) -> Tally:
     rows = people_of(read_answer(body))
     if not rows:
         raise Unreadable(
-            "with an empty list of people, as for a key without rights; check in Divera that its system user "
-            "may still see the people of the unit"
+            english(
+                "with an empty list of people, as for a key without rights; check in Divera that its system "
+                "user may still see the people of the unit"
+            )
         )
     counts = count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1))
-    _check_number(counts, _MOST_STATUSES, "statuses")
+    _check_number(counts, _MOST_STATUSES, english("statuses"))
     return Tally(counts=counts)
 
 
@@ -70,22 +73,28 @@ def read_monitor(body: bytes, *, qualifications: bool = False, vehicles: bool = 
     monitor = as_object(as_object(data.get("monitor")).get(_MONITOR_1))
     if not monitor:
         raise Unreadable(
-            "without counts: Divera has no monitor, or this key may not see it, as is usual for a system "
-            'user; set one up there and use the key of its user or of a person, or use "source": "users"'
+            english(
+                "without counts: Divera has no monitor, or this key may not see it, as is usual for a system "
+                'user; set one up there and use the key of its user or of a person, or use "source": "users"'
+            )
         )
-    _check_number(monitor, _MOST_STATUSES, "statuses")
+    _check_number(monitor, _MOST_STATUSES, english("statuses"))
     counts: dict[str, int] = {}
     having: dict[str, dict[str, int]] = {}
     for number, (key, entry) in enumerate(monitor.items(), start=1):
         # The outer key: an `id` inside the entry may differ from it.
         status = _status_id(key)
         if status is None or status in counts:
-            raise Unreadable(f"with a monitor in which entry {number} has no valid status id")
+            raise Unreadable(
+                english("with a monitor in which entry {number} has no valid status id", number=number)
+            )
         values = as_object(entry)
         counts[status] = _count(values.get("all"), number)
         if qualifications:
             having[status] = _qualifications(values.get("qualification"), number)
-    _check_number([each for row in having.values() for each in row], _MOST_QUALIFICATIONS, "qualifications")
+    _check_number(
+        [each for row in having.values() for each in row], _MOST_QUALIFICATIONS, english("qualifications")
+    )
     return Tally(
         counts=in_order(counts),
         qualifications={status: having[status] for status in in_order(counts) if status in having},
@@ -106,7 +115,7 @@ def read_answer(body: bytes) -> Mapping[str, Any]:
     """Return the outermost object of a reply with `"success": true`. Raises `Unreadable`."""
     answer = parse(body)
     if not isinstance(answer, dict):
-        raise Unreadable(f"with unexpected JSON ({_kind(answer)})")
+        raise Unreadable(english("with unexpected JSON ({kind})", kind=_kind(answer)))
     if answer.get("success") is not True:
         raise Unreadable(_refusal(answer))
     return answer
@@ -119,7 +128,7 @@ def people_of(answer: Mapping[str, Any]) -> list[Any]:
         return data
     items = data.get("items") if isinstance(data, dict) else answer.get("items") if data is None else None
     if not isinstance(items, list):
-        raise Unreadable("without a list of people; is this the address of /api/users?")
+        raise Unreadable(english("without a list of people; is this the address of /api/users?"))
     return items
 
 
@@ -130,11 +139,15 @@ def as_object(value: object) -> Mapping[str, Any]:
 
 def _status_of(row: object, number: int) -> str:
     if not isinstance(row, dict) and row != []:
-        raise Unreadable(f"with a list of people in which row {number} is {_kind(row)}")
+        raise Unreadable(
+            english("with a list of people in which row {number} is {kind}", number=number, kind=_kind(row))
+        )
     value = as_object(row).get("status_id")
     status = NO_STATUS if value is None else _status_id(value)
     if status is None:
-        raise Unreadable(f"with a list of people in which row {number} has no valid status_id")
+        raise Unreadable(
+            english("with a list of people in which row {number} has no valid status_id", number=number)
+        )
     return status
 
 
@@ -148,22 +161,26 @@ def _status_id(value: object) -> str | None:
 
 def _count(value: object, number: int) -> int:
     if type(value) is not int or not 0 <= value <= _MOST:
-        raise Unreadable(f"with a monitor in which entry {number} has no valid count")
+        raise Unreadable(english("with a monitor in which entry {number} has no valid count", number=number))
     return value
 
 
 def _qualifications(having: object, number: int) -> dict[str, int]:
     if not isinstance(having, dict) and having not in (None, []):
-        raise Unreadable(f"with a monitor in which entry {number} has no valid qualifications")
+        raise Unreadable(
+            english("with a monitor in which entry {number} has no valid qualifications", number=number)
+        )
     if not all(_ID.fullmatch(key) for key in as_object(having)):
-        raise Unreadable(f"with a monitor in which entry {number} has no valid qualification id")
+        raise Unreadable(
+            english("with a monitor in which entry {number} has no valid qualification id", number=number)
+        )
     return in_order({key: _count(value, number) for key, value in as_object(having).items()})
 
 
 def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
     """Read `cluster.status`. It does not read `cluster.consumer`, which has everybody's names."""
     statuses = as_object(as_object(data.get("cluster")).get("status"))
-    _check_number(statuses, _MOST_STATUSES, "statuses")
+    _check_number(statuses, _MOST_STATUSES, english("statuses"))
     names = {}
     for key, entry in statuses.items():
         name = as_object(entry).get("name")
@@ -183,8 +200,8 @@ def _vehicles(data: Mapping[str, Any]) -> Mapping[str, int] | None:
     if vehicles is None:
         return None
     if not isinstance(vehicles, dict) and vehicles != []:
-        raise Unreadable(f"with vehicles that are {_kind(vehicles)}")
-    _check_number(vehicles, _MOST_VEHICLES, "vehicles")
+        raise Unreadable(english("with vehicles that are {kind}", kind=_kind(vehicles)))
+    _check_number(vehicles, _MOST_VEHICLES, english("vehicles"))
     return count_statuses(
         _radio_status(entry, number) for number, entry in enumerate(as_object(vehicles).values(), start=1)
     )
@@ -197,27 +214,48 @@ def _radio_status(entry: object, number: int) -> str:
     if text in (None, ""):
         return NO_STATUS
     if not isinstance(text, str) or not _RADIO_STATUS.fullmatch(text):
-        raise Unreadable(f"with vehicles of which entry {number} has no valid radio status")
+        raise Unreadable(
+            english("with vehicles of which entry {number} has no valid radio status", number=number)
+        )
     return text
 
 
 def _check_number(found: Sized, most: int, what: str) -> None:
     if len(found) > most:
-        raise Unreadable(f"with {len(found):,} {what}, more than any unit has; the limit is {most:,}")
+        raise Unreadable(
+            english(
+                "with {found} {what}, more than any unit has; the limit is {most}",
+                found=f"{len(found):,}",
+                what=what,
+                most=f"{most:,}",
+            )
+        )
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
     """Return a text that names the keys with the reason, without the reason itself: it may name people."""
-    said = [f'"{key}" ({_kind(answer[key])})' for key in ("error", "errors", "message") if answer.get(key)]
-    word = '"success": false' if answer.get("success") is False else 'no "success": true'
-    return f"but {word}" + (
-        f"; the reason in {', '.join(said)} is not shown because it may name people" if said else ""
+    is_false = answer.get("success") is False
+    flaw = english('but "success": false') if is_false else english('but no "success": true')
+    given: list[str | None] = [
+        english('"{key}" ({kind})', key=key, kind=_kind(answer[key]))
+        for key in ("error", "errors", "message")
+        if answer.get(key)
+    ]
+    if not given:
+        return flaw
+    first, second, third = [*given, None, None][:3]
+    return english(
+        "{flaw}; the reason in {first}[, {second}][, {third}] is not shown because it may name people",
+        flaw=flaw,
+        first=first,
+        second=second,
+        third=third,
     )
 
 
 def _kind(value: object) -> str:
     if isinstance(value, str):
-        return "a text"
+        return english("a text")
     if isinstance(value, list):
-        return "a list"
-    return "an object" if isinstance(value, dict) else "a single value"
+        return english("a list")
+    return english("an object") if isinstance(value, dict) else english("a single value")

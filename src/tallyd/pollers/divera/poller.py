@@ -18,6 +18,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
+from tallyd.core.language.messages import tr
 from tallyd.core.naming import problem_key
 from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
@@ -252,7 +253,7 @@ class DiveraPoller(DiveraSettings):
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the statuses found."""
-        return ("id", "name", "count")
+        return (tr("id"), tr("name"), tr("count"))
 
     @classmethod
     def starter(cls, secrets: str) -> Mapping[str, Json]:

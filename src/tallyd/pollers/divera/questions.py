@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tallyd.core.language.messages import mark
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Json
 from tallyd.pollers.divera.client import USERS_PATH, USERS_URL, is_pull_url, is_users_url
@@ -23,22 +24,22 @@ def _address(typed: str) -> Json:
 QUESTIONS = (
     Question(
         key=("url",),
-        text="Address of Divera",
-        help="Press Enter for the public one. For your own server, type its address.",
+        text=mark("Address of Divera"),
+        help=mark("Press Enter for the public one. For your own server, type its address."),
         default=USERS_URL.removesuffix(USERS_PATH),
         read=_address,
     ),
     Question(
         key=("accesskey",),
-        text="Access key",
-        help="The key of a system user of the unit; docs/divera.md says where to find it.",
+        text=mark("Access key"),
+        help=mark("The key of a system user of the unit; docs/divera.md says where to find it."),
         secret="divera-key",  # noqa: S106 # the name of a file
         tries=True,
     ),
     Question(
         key=("at",),
-        text="Times of day",
-        help="When to count, every day: HH:MM, separated by commas.",
+        text=mark("Times of day"),
+        help=mark("When to count, every day: HH:MM, separated by commas."),
         default=TIMES,
         read=words,
     ),

@@ -9,30 +9,38 @@ from typing import Final
 
 from tallyd.contract.poller import Found
 from tallyd.core.history import NO_STATUS, Entry, in_order
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Chart, Column, Gap, Table
 from tallyd.core.periods import By
 from tallyd.core.readings_board import readings_board
+from tallyd.core.readings_tables import title_of
 
 _MEANINGS: Final[Mapping[str, str]] = {
-    "1": "ready, on the road",
-    "2": "ready, at the station",
-    "3": "on the way to an incident",
-    "4": "at the incident",
-    "5": "asks to speak",
-    "6": "not ready",
-    NO_STATUS: "no radio status",
+    "1": mark("ready, on the road"),
+    "2": mark("ready, at the station"),
+    "3": mark("on the way to an incident"),
+    "4": mark("at the incident"),
+    "5": mark("asks to speak"),
+    "6": mark("not ready"),
+    NO_STATUS: mark("no radio status"),
 }
 """What a status of the German radio system FMS means. Of the others, that differs between states."""
 _KEY: Final = "vehicles"
-_TITLE: Final = "Vehicles by radio status (FMS)"
+_TITLE: Final = mark("Vehicles by radio status (FMS)")
+
+
+def _meaning(status: str) -> str:
+    """Return what a radio status means, in the reader's language; empty if it differs between states."""
+    return translation(_MEANINGS.get(status, ""))
 
 
 def found_vehicles(vehicles: Mapping[str, int] | None) -> tuple[Found, ...]:
     """Return a line for each radio status, for `check --online`. None: Divera does not show vehicles."""
     if vehicles is None:
-        return (Found("vehicles", "this key may not see them", None, is_fine=False),)
+        return (Found(tr("vehicles"), tr("this key may not see them"), None, is_fine=False),)
     return tuple(
-        Found(f"vehicles {status}", _MEANINGS.get(status), count) for status, count in vehicles.items()
+        Found(tr("vehicles {status}", status=status), _meaning(status) or None, count)
+        for status, count in vehicles.items()
     )
 
 
@@ -42,15 +50,13 @@ def with_vehicles_now(board: Board, entry: Entry) -> Board:
         return board
     table = Table(
         key=_KEY,
-        title=_TITLE,
+        title=translation(_TITLE),
         columns=(
-            Column(key="status", heading="status", is_vital=True),
-            Column(key="meaning", heading="meaning"),
-            Column(key="vehicles", heading="vehicles", unit="number", is_vital=True),
+            Column(key="status", heading=tr("status"), is_vital=True),
+            Column(key="meaning", heading=tr("meaning")),
+            Column(key="vehicles", heading=tr("vehicles"), unit="number", is_vital=True),
         ),
-        rows=tuple(
-            (status, _MEANINGS.get(status, ""), count) for status, count in in_order(entry.vehicles).items()
-        ),
+        rows=tuple((status, _meaning(status), count) for status, count in in_order(entry.vehicles).items()),
     )
     return replace(board, panels=(*board.panels, table))
 
@@ -65,7 +71,7 @@ def with_vehicles(board: Board, entries: Sequence[Entry], *, by: By | None, zone
             counts=entry.vehicles or {},
             unlisted=0,
             total=Gap.UNKNOWN,
-            names={status: _MEANINGS[status] for status in entry.vehicles or {} if status in _MEANINGS},
+            names={status: _meaning(status) for status in entry.vehicles or {} if status in _MEANINGS},
             hide_below=None,
         )
         for entry in entries
@@ -77,7 +83,7 @@ def with_vehicles(board: Board, entries: Sequence[Entry], *, by: By | None, zone
     charts = tuple(
         replace(
             each,
-            table=replace(each.table, key=_KEY, title=f"{_TITLE}: {each.table.title.lower()}"),
+            table=replace(each.table, key=_KEY, title=title_of(by, of=translation(_TITLE))),
         )
         for each in panels
         if isinstance(each, Chart)
