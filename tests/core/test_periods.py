@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.language.languages import Language, reading_in
 from tallyd.core.periods import (
     LABELS,
     By,
@@ -18,6 +19,7 @@ from tallyd.core.periods import (
     order_of,
     period_cells,
     period_columns,
+    weekdays,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -45,6 +47,21 @@ def test_hours_and_days_have_their_first_instant_and_every_period_has_labels(
     by: By, cells: tuple[object, ...]
 ) -> None:
     assert period_cells(local("2026-12-03T20:15:30"), by=by) == cells
+
+
+@pytest.mark.parametrize(
+    ("language", "labels"),
+    [
+        ("de", {"hour": ("03.12.2026", "20:00", "Do"), "weekday": ("Do",), "month": ("Dezember 2026",)}),
+        ("zh-TW", {"hour": ("2026/12/3", "20:00", "週四"), "weekday": ("週四",), "month": ("2026年12月",)}),
+    ],
+)
+def test_labels_are_in_the_language_of_the_reader(
+    language: Language, labels: dict[By, tuple[str, ...]]
+) -> None:
+    with reading_in(language):
+        shown = {by: tuple(labels_of(local("2026-12-03T20:15"), by=by).values()) for by in labels}
+    assert shown == labels
 
 
 @pytest.mark.parametrize("by", get_args(By))
@@ -102,13 +119,23 @@ def test_where_clocks_change_by_half_an_hour_the_second_part_of_an_hour_begins_a
     assert cell.astimezone(UTC) == datetime.fromisoformat(begin)
 
 
-def test_weekdays_begin_with_monday_and_other_periods_stay_in_their_order() -> None:
-    days = [
-        labels_of(local(f"2026-11-{day}T08:00"), by="weekday") for day in range(20, 27)
-    ]  # from a Friday on
-    assert [each["weekday"] for each in sorted(days, key=order_of)] == [
-        *("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-    ]
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("en", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")),
+        ("de", ("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So")),
+        ("zh-TW", ("週一", "週二", "週三", "週四", "週五", "週六", "週日")),
+    ],
+)
+def test_weekdays_begin_with_monday_and_other_periods_stay_in_their_order(
+    language: Language, names: tuple[str, ...]
+) -> None:
+    with reading_in(language):
+        days = [
+            labels_of(local(f"2026-11-{day}T08:00"), by="weekday") for day in range(20, 27)
+        ]  # from a Friday on
+        assert tuple(each["weekday"] for each in sorted(days, key=order_of)) == names
+        assert weekdays() == names
     assert order_of({"week": "2026-W02"}) == order_of({"week": "2026-W01"})
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.language.languages import LANGUAGES, reading_in
 from tallyd.core.schedule.calendar import Calendar, DateRange, Holidays
 
 WORKDAYS = frozenset(range(5))
@@ -63,6 +64,23 @@ def test_names_of_holidays_are_english_in_any_environment(monkeypatch: pytest.Mo
     assert Holidays("DE").on(day("2043-12-25")) == "Christmas Day"
 
 
+@pytest.mark.parametrize(
+    ("country", "on", "names"),
+    [
+        pytest.param("DE", "2026-12-25", ("Christmas Day", "Erster Weihnachtstag", "Christmas Day"), id="DE"),
+        pytest.param("TW", "2026-02-28", ("Peace Memorial Day", "Peace Memorial Day", "和平紀念日"), id="TW"),
+    ],
+)
+def test_a_holiday_has_its_name_in_the_language_of_the_reader_if_the_library_knows_it(
+    country: str, on: str, names: tuple[str, str, str]
+) -> None:
+    shown = []
+    for language in LANGUAGES:
+        with reading_in(language):
+            shown.append(Holidays(country).on(day(on)))
+    assert tuple(shown) == names
+
+
 def test_a_year_that_the_library_does_not_cover_has_no_holidays() -> None:
     sri_lanka = Holidays("LK")
     assert sri_lanka.on(date(sri_lanka.last_year(), 12, 25)) == "Christmas Day"
@@ -72,7 +90,7 @@ def test_a_year_that_the_library_does_not_cover_has_no_holidays() -> None:
 
 def test_exceptions_are_the_days_that_are_not_as_the_weekdays_say() -> None:
     assert list(islice(WORKS.exceptions(day("2026-12-10")), 4)) == [
-        (day("2026-12-13"), "open"),
+        (day("2026-12-13"), None),
         (day("2026-12-24"), "closed"),
         (day("2026-12-25"), "Christmas Day"),
         (day("2026-12-29"), "closed"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from tallyd.core.history import NO_STATUS, in_order
 from tallyd.core.json_reply import Unreadable, parse
-from tallyd.core.language.messages import english
+from tallyd.core.language.messages import english, mark_english
 from tallyd.core.texts import shortened
 from tallyd.pollers.divera.counting import count_statuses
 
@@ -26,6 +26,11 @@ _MOST_STATUSES = 1_000
 _MOST_QUALIFICATIONS = 10_000
 """Of all statuses together. A unit has some dozens of both, and a reading is kept for ever."""
 _MOST_VEHICLES = 10_000
+_TOO_MANY_STATUSES = mark_english("with {found} statuses, more than any unit has; the limit is {most}")
+_TOO_MANY_QUALIFICATIONS = mark_english(
+    "with {found} qualifications, more than any unit has; the limit is {most}"
+)
+_TOO_MANY_VEHICLES = mark_english("with {found} vehicles, more than any unit has; the limit is {most}")
 _RADIO_STATUS = re.compile(r"[0-9]", re.ASCII)
 _MONITOR_1 = "1"
 """The anonymous monitor. The others list people, with notes."""
@@ -60,7 +65,7 @@ def read_users(body: bytes) -> Tally:
             )
         )
     counts = count_statuses(_status_of(row, number) for number, row in enumerate(rows, start=1))
-    _check_number(counts, _MOST_STATUSES, english("statuses"))
+    _check_number(counts, _MOST_STATUSES, _TOO_MANY_STATUSES)
     return Tally(counts=counts)
 
 
@@ -78,7 +83,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False, vehicles: bool = 
                 'user; set one up there and use the key of its user or of a person, or use "source": "users"'
             )
         )
-    _check_number(monitor, _MOST_STATUSES, english("statuses"))
+    _check_number(monitor, _MOST_STATUSES, _TOO_MANY_STATUSES)
     counts: dict[str, int] = {}
     having: dict[str, dict[str, int]] = {}
     for number, (key, entry) in enumerate(monitor.items(), start=1):
@@ -93,7 +98,7 @@ def read_monitor(body: bytes, *, qualifications: bool = False, vehicles: bool = 
         if qualifications:
             having[status] = _qualifications(values.get("qualification"), number)
     _check_number(
-        [each for row in having.values() for each in row], _MOST_QUALIFICATIONS, english("qualifications")
+        [each for row in having.values() for each in row], _MOST_QUALIFICATIONS, _TOO_MANY_QUALIFICATIONS
     )
     return Tally(
         counts=in_order(counts),
@@ -180,7 +185,7 @@ def _qualifications(having: object, number: int) -> dict[str, int]:
 def _names(data: Mapping[str, Any]) -> Mapping[str, str]:
     """Read `cluster.status`. It does not read `cluster.consumer`, which has everybody's names."""
     statuses = as_object(as_object(data.get("cluster")).get("status"))
-    _check_number(statuses, _MOST_STATUSES, english("statuses"))
+    _check_number(statuses, _MOST_STATUSES, _TOO_MANY_STATUSES)
     names = {}
     for key, entry in statuses.items():
         name = as_object(entry).get("name")
@@ -201,7 +206,7 @@ def _vehicles(data: Mapping[str, Any]) -> Mapping[str, int] | None:
         return None
     if not isinstance(vehicles, dict) and vehicles != []:
         raise Unreadable(english("with vehicles that are {kind}", kind=_kind(vehicles)))
-    _check_number(vehicles, _MOST_VEHICLES, english("vehicles"))
+    _check_number(vehicles, _MOST_VEHICLES, _TOO_MANY_VEHICLES)
     return count_statuses(
         _radio_status(entry, number) for number, entry in enumerate(as_object(vehicles).values(), start=1)
     )
@@ -220,16 +225,9 @@ def _radio_status(entry: object, number: int) -> str:
     return text
 
 
-def _check_number(found: Sized, most: int, what: str) -> None:
+def _check_number(found: Sized, most: int, too_many: str) -> None:
     if len(found) > most:
-        raise Unreadable(
-            english(
-                "with {found} {what}, more than any unit has; the limit is {most}",
-                found=f"{len(found):,}",
-                what=what,
-                most=f"{most:,}",
-            )
-        )
+        raise Unreadable(english(too_many, found=f"{len(found):,}", most=f"{most:,}"))
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
