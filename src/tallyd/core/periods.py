@@ -96,7 +96,8 @@ def _hour(local: datetime) -> str:
 def _week(local: datetime) -> str:
     """Return `2026-W48`. The year is the week's own: 1 January 2027 lies in 2026-W53."""
     year, week, _ = local.isocalendar()
-    return tr("{year}-W{week}", year=str(year), week=f"{week:02}")
+    shown = f"{week:02}"
+    return tr("{year}-W{week}", year=str(year), week=shown)
 
 
 _SPELLED: Mapping[str, Callable[[datetime], str]] = {

@@ -227,7 +227,8 @@ def _radio_status(entry: object, number: int) -> str:
 
 def _check_number(found: Sized, most: int, too_many: str) -> None:
     if len(found) > most:
-        raise Unreadable(english(too_many, found=f"{len(found):,}", most=f"{most:,}"))
+        count, limit = f"{len(found):,}", f"{most:,}"
+        raise Unreadable(english(too_many, found=count, most=limit))
 
 
 def _refusal(answer: Mapping[str, Any]) -> str:
