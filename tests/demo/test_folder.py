@@ -129,7 +129,7 @@ def test_the_config_is_one_that_the_daemon_takes(root: Path) -> None:
     assert str(config.zone) == "Europe/Berlin"
     assert str(config.effective("visitors").zone) == "Asia/Tokyo"
     assert divera.accesskey.reveal() == KEY
-    assert config.settings.channels["chat"].reveal() == BASE_URL + HOOK
+    assert config.settings.channels["chat"].url.reveal() == BASE_URL + HOOK
     assert config.effective("divera").alert_policy.channels == ("chat",)
     assert [str(at) for at in divera.at] == times
     assert config.settings.pollers.keys() == {"divera", "visitors", "servers"}

@@ -37,6 +37,8 @@ from tallyd.core.alerts.notices import (
 )
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.errors import DeliveryError, Stopped
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import english
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.storage.store import Store
@@ -60,6 +62,17 @@ class _Snapshot:
     now: datetime
     muted: Mapping[str, Mute] = field(default_factory=dict)
     network: Alert | None = None
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A message for a channel, its text in the log, and what it is about."""
+
+    channel: str
+    message: Message
+    logged: str
+    notices: Sequence[Notice]
+    mutes: Sequence[MuteNotice]
 
 
 class Notifier:
@@ -86,8 +99,8 @@ class Notifier:
         """Use this config from now on. A channel whose URL changed is tried at once."""
         before, self._config = self._channels, config
         self._channels = {}
-        for name, secret in config.settings.channels.items():
-            url, known = secret.reveal(), before.get(name)
+        for name, settings in config.settings.channels.items():
+            url, known = settings.url.reveal(), before.get(name)
             if known is not None and known.url == url:
                 self._channels[name] = known
             else:
@@ -161,10 +174,14 @@ class Notifier:
                 )
             )
         ]
-        message = message_of(notices, mutes, surroundings_of(config, self._store, now=snapshot.now))
-        if message is None:
+        around = surroundings_of(config, self._store, now=snapshot.now)
+        with reading_in(config.language_of(name)):
+            message = message_of(notices, mutes, around)
+        logged = message_of(notices, mutes, around)  # the log is English
+        if message is None or logged is None:
             return
-        channel.deliveries.begin(partial(self._notify, name, channel, message, notices, mutes))
+        pending = _Pending(name, message, logged.text, notices, mutes)
+        channel.deliveries.begin(partial(self._notify, channel, pending))
 
     def _notice(self, alert: Alert, name: str, cause: Alert | None, snapshot: _Snapshot) -> Notice | None:
         """Return the notice about an alert for a channel that knows the `cause`; None: none, or not now."""
@@ -210,17 +227,11 @@ class Notifier:
 
     # -- delivery ----------------------------------------------------------------------------------------
 
-    def _notify(
-        self,
-        name: str,
-        channel: Channel,
-        message: Message,
-        notices: Sequence[Notice],
-        mutes: Sequence[MuteNotice],
-    ) -> None:
+    def _notify(self, channel: Channel, pending: _Pending) -> None:
         """Deliver one message, then note the versions of its alerts. Runs on the executor."""
+        name = pending.channel
         try:
-            self._deliver(channel.url, message)
+            self._deliver(channel.url, pending.message)
         except DeliveryError as error:
             self._failed(name, channel, error.text)
         except Stopped:
@@ -228,23 +239,26 @@ class Notifier:
         except Exception as error:
             # A bug counts as a failure, so that the channel pauses.
             log.exception("notifying crashed", extra={"channel": name})
-            self._failed(name, channel, f"tallyd itself failed ({type(error).__name__})")
+            reason = english("tallyd itself failed ({kind})", kind=type(error).__name__)
+            self._failed(name, channel, reason)
         else:
             if self._channels.get(name) is channel:  # else another channel has this name by now
-                self._mark(name, notices, mutes)
-            fields = {"channel": name, "notices": len(notices) + len(mutes), "text": message.text}
+                self._mark(pending)
+            count = len(pending.notices) + len(pending.mutes)
+            fields = {"channel": name, "notices": count, "text": pending.logged}
             log.info("notice sent", extra=fields)
             channel.note_accepted()
             self._store.alerts.is_news.set()
 
-    def _mark(self, name: str, notices: Sequence[Notice], mutes: Sequence[MuteNotice]) -> None:
+    def _mark(self, accepted: _Pending) -> None:
         """Note what a channel has accepted."""
-        now = self._now()
+        name, notices, now = accepted.channel, accepted.notices, self._now()
         notified = {
             (name, each.alert.key): Notified(each.alert.version, now, each.alert.is_open) for each in notices
         }
         notified |= {
-            (name, each.mute.key): Notified(each.mute.version, now, each.news == "muted") for each in mutes
+            (name, each.mute.key): Notified(each.mute.version, now, each.news == "muted")
+            for each in accepted.mutes
         }
         # By when the alert was raised: it may have ended, and begun anew, since the message was written.
         delivered = {

@@ -9,7 +9,7 @@ from functools import partial
 from tallyd.adapters.state import StateError
 from tallyd.config.model import Config
 from tallyd.core.alerts.links import link_to
-from tallyd.core.alerts.message import Surroundings
+from tallyd.core.alerts.notice_text import Surroundings
 from tallyd.core.alerts.rules import RUN_WHATS, Alert
 from tallyd.core.naming import key_segments
 from tallyd.storage.shown import Shown

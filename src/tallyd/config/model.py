@@ -30,6 +30,7 @@ from tallyd.core.alerts.notices import AlertPolicy, Escalation, OwnText
 from tallyd.core.alerts.rules import OWN, Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
+from tallyd.core.language.languages import Language
 from tallyd.core.naming import key_segments, problem_key
 from tallyd.retry import Policy
 from tallyd.settings.alerting import AlertSettings
@@ -165,6 +166,10 @@ class Config:
             return self.own_alert_policy
         effective = self.effective(poller)
         return effective.own_policies.get(others[0] if others else "", effective.alert_policy)
+
+    def language_of(self, channel: str) -> Language:
+        """Return the language of a channel's notices."""
+        return self.settings.channels[channel].language or self.settings.language
 
     def channels_of_pattern(self, pattern: str) -> set[str]:
         """Return the channels that a mute concerns: those of the keys that it may match.

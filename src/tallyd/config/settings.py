@@ -13,7 +13,7 @@ from tallyd.config.kinds import KINDS
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.language.languages import Language
-from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelUrl, check_texts
+from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelOrUrl, check_texts
 from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
 from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import (
@@ -71,11 +71,12 @@ class Settings(Strict):
     )
     http: HttpSettings = Field(HttpSettings(), description="How tallyd sends HTTP requests.")
     retry: RetrySettings = Field(RetrySettings(), description="How to retry a failed request.")
-    channels: dict[ChannelName, ChannelUrl] = Field(
+    channels: dict[ChannelName, ChannelOrUrl] = Field(
         {},
         description="Recipients of notices, by name: URLs of Apprise (https://appriseit.com), or a webhook "
         "of Rocket.Chat. Secrets. In a password or token write `@` as `%40`, `/` as `%2F`, `:` as "
-        "`%3A`, `#` as `%23`, `?` as `%3F`.",
+        "`%3A`, `#` as `%23`, `?` as `%3F`. For notices in another language write "
+        '`{"url": "...", "language": "de"}`.',
     )
     alerts: AlertSettings = Field(
         AlertSettings(), description="How alerts are sent. `texts` are for tallyd's own problems."

@@ -10,6 +10,7 @@ from io import StringIO
 
 from tallyd.core.alerts.values import Wording
 from tallyd.core.alerts.wording import said
+from tallyd.core.language.languages import reading_in
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Facts, Json, Origin, Problem
 
@@ -74,11 +75,13 @@ def facts_of(content: Facts) -> Facts:
 
 
 def problem_json(problem: Problem, wording: Wording) -> dict[str, Json]:
-    """Return a problem as out files, `status --json` and the log show it."""
+    """Return a problem as out files, `status --json` and the log show it: in English for every reader."""
+    with reading_in("en"):
+        text = said(problem, wording)
     return {
         "key": problem.key,
         "severity": problem.severity,
-        "text": said(problem, wording),
+        "text": text,
         "since": local_text(problem.since, wording.zone),
     }
 

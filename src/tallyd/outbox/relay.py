@@ -20,6 +20,7 @@ from tallyd.config.jobs import Task
 from tallyd.contract.delivery import Accepted, Delivers, Refused
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.language.messages import english
 from tallyd.core.outbox import Outcome, Outcomes
 from tallyd.core.reading import OutboxMessage
 from tallyd.core.stored import OutboxRow
@@ -198,7 +199,7 @@ class Relay:
         except Exception as error:
             # A bug in a delivery must not end the run: the reading is committed, the report stays queued.
             log.exception("delivery crashed", extra=_log_fields(row))
-            return f"tallyd itself failed ({type(error).__name__})"
+            return english("tallyd itself failed ({kind})", kind=type(error).__name__)
 
     def _note(self, row: OutboxRow, answer: Accepted | Refused | str) -> None:
         """Commit and log the outcome of a try. A repeated failure is logged at DEBUG. Raises `StateError`."""

@@ -13,6 +13,7 @@ from tallyd.config.jobs import Task
 from tallyd.core.alerts import run_alerts
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.errors import SourceError
+from tallyd.core.language.messages import english
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import LATE_AFTER_S, Problem, Slot
 from tallyd.core.schedule.timetable import BUSY, NOT_STARTED, OVERTAKEN, Missed
@@ -43,7 +44,7 @@ class MissedSlots:
             lambda observations: self.store.state.slots.fail(
                 task.ref,
                 slot,
-                reason="tallyd was stopped during the run",
+                reason=english("tallyd was stopped during the run"),
                 not_before=now,
                 observations=observations,
             ),
@@ -55,7 +56,8 @@ class MissedSlots:
         try:
             problem = run_alerts.crashed(self._described(task, slot), kind)
             again_at = self._again_at(task, slot, pause_s=task.policy.longest_wait_s)
-            self._end_without(task, slot, f"tallyd itself failed ({kind})", problem, again_at=again_at)
+            reason = english("tallyd itself failed ({kind})", kind=kind)
+            self._end_without(task, slot, reason, problem, again_at=again_at)
         except Exception:
             log.exception("the crash could not be recorded", extra=job_fields(task))
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.wording import OF_OVER, OF_TEXT
+from tallyd.core.language.languages import Language
 from tallyd.core.language.templates import TemplateError, read_template
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import EVERY_DAY
@@ -66,6 +67,31 @@ def _check_channel(url: str) -> None:
 
 ChannelName = Annotated[str, Field(pattern=NAME, max_length=60), AfterValidator(_is_channel)]
 ChannelUrl = Annotated[Secret, AfterValidator(lambda secret: secret.check(_check_channel))]
+
+
+class ChannelSettings(Strict):
+    """One channel. A plain URL in its place has no language of its own."""
+
+    url: ChannelUrl = Field(
+        description="URL of Apprise (https://appriseit.com), or a webhook of Rocket.Chat. A secret."
+    )
+    language: Language | None = Field(
+        None, description="Language of its notices: `en`, `de` or `zh-TW`. Default: that of the config."
+    )
+
+
+def _as_channel(written: object, info: ValidationInfo) -> object:
+    # Not {"url": written}: the file has no `url` that a problem could name.
+    if isinstance(written, str):
+        return ChannelSettings(url=Secret.read(written, info).check(_check_channel))
+    if not isinstance(written, dict | ChannelSettings):
+        raise wrong('must be a channel URL, or an object with "url" and "language"')
+    return written
+
+
+ChannelOrUrl = Annotated[
+    ChannelSettings, BeforeValidator(_as_channel, json_schema_input_type=ChannelUrl | ChannelSettings)
+]
 
 
 def _has_channel(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            cls._validate, serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***")
+            cls.read, serialization=core_schema.plain_serializer_function_ser_schema(lambda _: "***")
         )
 
     @classmethod
@@ -102,7 +102,8 @@ class Secret:
         return self
 
     @classmethod
-    def _validate(cls, written: object, info: ValidationInfo) -> Secret:
+    def read(cls, written: object, info: ValidationInfo) -> Secret:
+        """Return the secret that a config holds or refers to. Raises `wrong()`."""
         if isinstance(written, Secret):
             return written
         if not isinstance(written, str):

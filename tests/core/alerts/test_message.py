@@ -22,12 +22,12 @@ from tallyd.core.alerts.message import (
     MOST_LINE_CHARS,
     MOST_SUBJECT_CHARS,
     Message,
-    Surroundings,
     Tone,
     message_of,
     trial,
 )
 from tallyd.core.alerts.mutes import Mute
+from tallyd.core.alerts.notice_text import Surroundings
 from tallyd.core.alerts.notices import AlertPolicy, Escalation, MuteNotice, News, Notice, OwnText
 from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.alerts.values import Age, Fields

@@ -13,6 +13,8 @@ from typing import Any
 
 import requests
 
+from tallyd.core.language.messages import english
+
 LONGEST_REASON = 120
 
 _PAGE = re.compile(
@@ -47,17 +49,25 @@ def objection(answer: requests.Response, service: str, *, is_own_host: bool) -> 
     `is_own_host`: the channel's URL contains the host, so anything may answer there. A service with a fixed
     host that is not in `_PROMISED` is left to Apprise.
     """
-    body, content = answer.content, content_of(answer)
+    body, content, status = answer.content, content_of(answer), answer.status_code
     promised, keeps = _PROMISED.get(service, ("", None))
     if keeps is None and not is_own_host:
         return None
     if _PAGE.match(body[:_LOOKED_AT_BYTES]):
-        return "with a web page (of a login, a proxy or a portal?), so the message was not accepted"
+        return english(
+            "HTTP {status} with a web page (of a login, a proxy or a portal?), so the message was not accepted",
+            status=status,
+        )
     if content.get("ok") is False or content.get("success") is False:
         said = reason_in(content)
-        return "with a refusal" + (f" ({said})" if said else "")
+        return english("HTTP {status} with a refusal[ ({said})]", status=status, said=said)
     if keeps is not None and not keeps(content, body):
-        return f"without the {promised} of {service}, so the message was not accepted"
+        return english(
+            "HTTP {status} without the {promised} of {service}, so the message was not accepted",
+            status=status,
+            promised=promised,
+            service=service,
+        )
     return None
 
 

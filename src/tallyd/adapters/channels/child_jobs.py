@@ -14,6 +14,7 @@ from tallyd.adapters.channels.answers import objection
 from tallyd.adapters.channels.apprise_service import Complaints, names_host, service, trait
 from tallyd.adapters.channels.probe import probed
 from tallyd.adapters.channels.rocketchat_url import UnusableUrl
+from tallyd.core.language.messages import english
 
 _TYPES = {
     "error": NotifyType.FAILURE,
@@ -75,7 +76,8 @@ def _delivered(plugin: NotifyBase, job: Mapping[str, Any], seen: list[str]) -> b
             for body, body_format in _bodies(plugin, _encodable(job["text"]), job["link"])
         )
     except Exception as error:  # plugins raise anything, and the text may contain the URL
-        seen.append(f"{plugin.service_name} failed with {type(error).__name__}")
+        kind = type(error).__name__
+        seen.append(english("{service} failed with {kind}", service=plugin.service_name, kind=kind))
         return False
 
 
@@ -111,5 +113,5 @@ def _reason(plugin: NotifyBase, seen: list[str], complaints: list[str]) -> str:
     """
     if seen:
         return seen[-1]
-    said = _URL_OR_PATH.sub("...", complaints[-1]) if complaints else "no reason was given"
-    return f"{plugin.service_name}: {said}"
+    said = _URL_OR_PATH.sub("...", complaints[-1]) if complaints else english("no reason was given")
+    return english("{host}: {reason}", host=plugin.service_name, reason=said)

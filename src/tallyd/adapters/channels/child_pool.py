@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from tallyd.adapters.child_process import environment, in_memory
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.language.formats import span
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import english
 
 CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main")
 MOST_BYTES = 256 * 1024
@@ -48,7 +50,9 @@ class Children:
             return outcome
         if self._stopped:
             raise Stopped
-        raise DeliveryError(outcome or f"timed out after {span(timeout_s)}")
+        with reading_in("en"):
+            limit = span(timeout_s)
+        raise DeliveryError(outcome or english("timed out after {limit}", limit=limit))
 
     def abort(self) -> None:
         """Kill all children. All current and later calls raise `Stopped`."""
@@ -66,7 +70,7 @@ class Children:
                 output = _read(child, deadline)
         except OSError as error:
             why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            return f"the sending process can't be started ({why})"
+            return english("the sending process can't be started ({why})", why=why)
         if output is None:
             return ""
         with contextlib.suppress(ValueError, RecursionError):
@@ -135,7 +139,7 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
 def _how_it_ended(status: int | None) -> str:
     if status is not None and status < 0:
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        return f"the sending process was killed by {name}"
+        return english("the sending process was killed by {signal}", signal=name)
     if status:
-        return f"the sending process failed (status {status})"
-    return "the sending process gave no readable answer"
+        return english("the sending process failed (status {status})", status=status)
+    return english("the sending process gave no readable answer")

@@ -20,21 +20,25 @@ import urllib3.exceptions
 from tallyd.adapters.channels.answers import content_of, reason_in
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import causes
+from tallyd.core.language.messages import english, mark_english
 
 _SMTP: tuple[tuple[type[Exception], str], ...] = (
-    (smtplib.SMTPAuthenticationError, "refused the user's name or password"),
-    (smtplib.SMTPSenderRefused, "refused the sender"),
-    (smtplib.SMTPDataError, "refused the mail"),
-    (smtplib.SMTPServerDisconnected, "closed the connection"),
-    (smtplib.SMTPNotSupportedError, "does not support what the channel asks for (TLS or a login)"),
+    (smtplib.SMTPAuthenticationError, english("refused the user's name or password")),
+    (smtplib.SMTPSenderRefused, english("refused the sender")),
+    (smtplib.SMTPDataError, english("refused the mail")),
+    (smtplib.SMTPServerDisconnected, english("closed the connection")),
+    (
+        smtplib.SMTPNotSupportedError,
+        english("does not support what the channel asks for (TLS or a login)"),
+    ),
 )
 _KNOWN: tuple[tuple[type[BaseException], str], ...] = (
-    (socket.gaierror, "its name can't be resolved"),
-    (requests.exceptions.InvalidURL, "this is not a valid host name"),
-    (UnicodeError, "this is not a valid host name"),
-    (requests.exceptions.Timeout, "no answer in time"),
-    (TimeoutError, "no answer in time"),
-    (urllib3.exceptions.ProtocolError, "the connection was interrupted"),
+    (socket.gaierror, english("its name can't be resolved")),
+    (requests.exceptions.InvalidURL, english("this is not a valid host name")),
+    (UnicodeError, english("this is not a valid host name")),
+    (requests.exceptions.Timeout, english("no answer in time")),
+    (TimeoutError, english("no answer in time")),
+    (urllib3.exceptions.ProtocolError, english("the connection was interrupted")),
 )
 
 
@@ -64,7 +68,7 @@ def watch(tell: Callable[[str], None], objection: Callable[[requests.Response], 
             _read(answer)
             is_fine = 200 <= answer.status_code < 300
             if is_fine and (why := objection(answer)):
-                raise NotAccepted(f"HTTP {answer.status_code} {why}")  # noqa: TRY301 # handled like the others
+                raise NotAccepted(why)  # noqa: TRY301 # handled like the others
         except Exception as error:
             tell(explain(error, host))
             raise
@@ -84,8 +88,9 @@ def _read(answer: requests.Response) -> None:
         content += piece
         if len(content) > MOST_BYTES:
             answer.close()
-            many = f"more than {MOST_BYTES // 2**20} MiB"
-            raise NotAccepted(f"HTTP {answer.status_code} with {many} (something else answers there?)")
+            limit = str(MOST_BYTES // 2**20)
+            why = mark_english("HTTP {status} with more than {limit} MiB (something else answers there?)")
+            raise NotAccepted(english(why, status=answer.status_code, limit=limit))
     answer._content = bytes(content)  # where requests itself keeps it
 
 
@@ -95,7 +100,7 @@ def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
     @functools.wraps(original)
     def watched(smtp: smtplib.SMTP, *args: Any, **options: Any) -> Any:
         # In __init__ there is no `_host` yet, but the first argument.
-        host = str(getattr(smtp, "_host", "") or (args[0] if args else "")) or "the mail server"
+        host = str(getattr(smtp, "_host", "") or (args[0] if args else "")) or english("the mail server")
         try:
             outcome = original(smtp, *args, **options)
         except Exception as error:
@@ -111,39 +116,44 @@ def _watch_mail(step: str, tell: Callable[[str], None]) -> None:
 def refusal(answer: requests.Response, host: str) -> str:
     """Return the reason for an answer that is not 2xx."""
     if 300 <= answer.status_code < 400:
-        return f"{host}: HTTP {answer.status_code} (a redirect, which is not followed)"
-    said = reason_in(content_of(answer))
-    return f"{host}: HTTP {answer.status_code}" + (f" ({said})" if said else "")
+        said = english("a redirect, which is not followed")
+    else:
+        said = reason_in(content_of(answer))
+    reason = english("HTTP {status}[ ({said})]", status=answer.status_code, said=said)
+    return english("{host}: {reason}", host=host, reason=reason)
 
 
 def explain(error: BaseException, host: str) -> str:
     """Return the reason for an exception of requests, smtplib or a layer below. Never raises."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = sorted({str(code) for code, _text in error.recipients.values()})
-        return f"{host}: refused a recipient (SMTP {', '.join(codes)})"
+        why = english("refused a recipient (SMTP {codes})", codes=", ".join(codes))
+        return english("{host}: {reason}", host=host, reason=why)
     if isinstance(error, NotAccepted):
-        return f"{host}: {error}"
+        return english("{host}: {reason}", host=host, reason=str(error))
     for smtp, text in _SMTP:
         if isinstance(error, smtp):
             code = getattr(error, "smtp_code", None)
-            return f"{host}: {text}" + (f" (SMTP {code})" if code else "")
+            reason = english("{why} (SMTP {code})", why=text, code=code) if code else text
+            return english("{host}: {reason}", host=host, reason=reason)
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"{host}: SMTP {error.smtp_code}"
+        return english("{host}: {reason}", host=host, reason=f"SMTP {error.smtp_code}")
     chain = tuple(causes(error))
     if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain):
-        host = f"the proxy on the way to {host}"
-    return f"{host}: {_cause(chain)}"
+        host = english("the proxy on the way to {host}", host=host)
+    return english("{host}: {reason}", host=host, reason=_cause(chain))
 
 
 def _cause(chain: tuple[BaseException, ...]) -> str:
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
-            return f"certificate not trusted ({each.verify_message.rstrip('.')})"
+            return english("certificate not trusted ({why})", why=each.verify_message.rstrip("."))
         if isinstance(each, ssl.SSLError):
-            return f"TLS failed ({(each.reason or 'no reason given').lower().replace('_', ' ')})"
+            why = each.reason.lower().replace("_", " ") if each.reason else english("no reason given")
+            return english("TLS failed ({why})", why=why)
         if isinstance(each, OSError) and each.errno and not isinstance(each, socket.gaierror):
             return os.strerror(each.errno).lower()
     for kind, text in _KNOWN:
         if any(isinstance(each, kind) for each in chain):
             return text
-    return "the connection failed"
+    return english("the connection failed")

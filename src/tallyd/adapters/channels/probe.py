@@ -14,8 +14,7 @@ from apprise import NotifyBase
 
 from tallyd.adapters.channels.apprise_service import trait
 from tallyd.adapters.channels.errors import explain, refusal
-
-BY_SENDING = "can only be tested by sending: {tallyd} notify NAME"
+from tallyd.core.language.messages import english
 
 
 class _Refused(Exception):  # noqa: N818 # its text says who refused what
@@ -28,25 +27,28 @@ def probed(plugin: NotifyBase, *, proxy: str | None, timeout_s: float) -> dict[s
         port = int(trait(plugin, "port") or 25)
         return _tried(f"{mail_host}:{port}", lambda: _mail(plugin, mail_host, port, timeout_s))
     if proxy:
-        return {"ok": True, "line": f"through the proxy it {BY_SENDING}"}
+        line = english("through the proxy it can only be tested by sending: {tallyd} notify NAME")
+        return {"ok": True, "line": line}
     if trait(plugin, "service_name") == "Telegram":
         api = urlsplit(trait(plugin, "notify_url")).netloc
         return _tried(api, lambda: _telegram(plugin, api))
     if place := _place(plugin):
         host, port, secure = place
         return _tried(f"{host}:{port}", lambda: _web(plugin, host, port, secure, timeout_s))
-    return {"ok": True, "line": f"{plugin.service_name} {BY_SENDING}"}
+    name = plugin.service_name
+    line = english("{service} can only be tested by sending: {tallyd} notify NAME", service=name)
+    return {"ok": True, "line": line}
 
 
 def _tried(host: str, attempt: Callable[[], str]) -> dict[str, object]:
-    """Return the answer for the parent. `attempt` returns text to append, or raises."""
+    """Return the answer for the parent. `attempt` returns the name of what answers, or raises."""
     try:
-        found = attempt()
+        name = attempt()
     except _Refused as refused:
         return {"ok": False, "reason": str(refused)}
     except (OSError, smtplib.SMTPException, UnicodeError) as error:  # OSError includes those of requests
         return {"ok": False, "reason": explain(error, host)}
-    return {"ok": True, "line": f"{host} answers{found}"}
+    return {"ok": True, "line": english("{host} answers[ for the bot {name}]", host=host, name=name)}
 
 
 def _place(plugin: NotifyBase) -> tuple[str, int, bool] | None:
@@ -93,13 +95,17 @@ def _telegram(plugin: NotifyBase, host: str) -> str:
     address = f"{trait(plugin, 'notify_url')}{trait(plugin, 'bot_token')}/getMe"
     answer = requests.get(address, timeout=plugin.request_timeout, verify=plugin.verify_certificate)
     if answer.status_code == requests.codes.unauthorized:
-        raise _Refused(f"{host}: unknown bot token (HTTP 401)")
+        raise _Refused(_refused(host, english("unknown bot token (HTTP 401)")))
     if answer.status_code != requests.codes.ok:
         raise _Refused(refusal(answer, host))
     try:
-        return f" for the bot @{answer.json()['result']['username']}"
+        return f"@{answer.json()['result']['username']}"
     except (ValueError, KeyError, TypeError):
-        raise _Refused(f"{host}: not the answer of a bot") from None
+        raise _Refused(_refused(host, english("not the answer of a bot"))) from None
+
+
+def _refused(host: str, reason: str) -> str:
+    return english("{host}: {reason}", host=host, reason=reason)
 
 
 def _context(plugin: NotifyBase) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from tallyd.adapters.channels.child_pool import CHILD, Children
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError
+from tallyd.core.language.messages import english
 from tallyd.core.texts import shortened
 
 LONGEST_TEXT = 300
@@ -50,7 +51,7 @@ class Channels:
             return ()
         found = self._asked({"act": "validate", "urls": list(urls)}).get("found")
         if not isinstance(found, list) or len(found) != len(urls):
-            raise DeliveryError("the checking process gave no readable answer")
+            raise DeliveryError(english("the checking process gave no readable answer"))
         return tuple(None if text is None else self._shown(text) for text in found)
 
     def probe(self, url: str) -> str:
@@ -66,7 +67,9 @@ class Channels:
         answer = self._asked(job)
         if answer.get("ok") is True:
             return answer
-        raise DeliveryError(self._shown(answer.get("reason") or "not accepted, and no reason was given"))
+        raise DeliveryError(
+            self._shown(answer.get("reason") or english("not accepted, and no reason was given"))
+        )
 
     def _asked(self, job: Mapping[str, object]) -> Mapping[str, object]:
         return self._children.ask({**job, "proxy": self._proxy}, timeout_s=self._timeout_s)

@@ -201,7 +201,7 @@ class Interview:
             config = self.draft.config()
             sender = channels(config, Redactor(config.secrets).redact)
             try:
-                say(sender.probe(config.settings.channels[CHANNEL].reveal()), style="fine")
+                say(sender.probe(config.settings.channels[CHANNEL].url.reveal()), style="fine")
             except DeliveryError as failure:
                 complain(failure.text)
                 if not self._is_kept():

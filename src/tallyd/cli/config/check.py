@@ -148,9 +148,9 @@ def _try_channels(config: Config) -> int:
     sender = channels(config, Redactor(config.secrets).redact)
     if config.settings.channels:
         say()
-    for name, url in config.settings.channels.items():
+    for name, channel in config.settings.channels.items():
         try:
-            say(f"channel {name}: {sender.probe(url.reveal())}", style="fine")
+            say(f"channel {name}: {sender.probe(channel.url.reveal())}", style="fine")
         except DeliveryError as error:
             complain(f"channel {name}: {error.text}")
             status = EXIT_PROBLEM

@@ -95,8 +95,8 @@ def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigPro
 
 def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:
     """Return the problems of invalid channel URLs; none if they cannot be checked now."""
-    urls = {name: url.reveal() for name, url in config.settings.channels.items() if url.is_known}
-    old = {url.reveal() for url in known.settings.channels.values()} if known else set()
+    urls = {name: each.url.reveal() for name, each in config.settings.channels.items() if each.url.is_known}
+    old = {each.url.reveal() for each in known.settings.channels.values()} if known else set()
     if old.issuperset(urls.values()):
         return ()
     validating = Channels(timeout_s=VALIDATE_S, proxy=None, redact=Redactor(urls.values()).redact)

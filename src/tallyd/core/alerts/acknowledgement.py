@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import tr
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
 
@@ -26,8 +27,8 @@ class Acknowledgement:
 
     def text(self, zone: tzinfo, *, now: datetime) -> str:
         """Return `by anna 08:10 (disk is ordered)`, for a reader at `now`."""
-        by, why = f"by {self.by} " if self.by else "", f" ({self.why})" if self.why else ""
-        return f"{by}{clock(self.at, zone, now=now)}{why}"
+        at = clock(self.at, zone, now=now)
+        return tr("[by {by} ]{at}[ ({why})]", by=self.by, at=at, why=self.why)
 
 
 def acknowledgement_json(found: Acknowledgement | None, zone: tzinfo) -> Json:

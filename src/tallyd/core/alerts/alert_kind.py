@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
 
-from tallyd.core.alerts.values import Fields, Value, Wording
+from tallyd.core.alerts.values import Fields, Name, Value, Wording
 from tallyd.core.alerts.wording import ENDING, REMINDING
 from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_segments, problem_key
@@ -69,9 +69,10 @@ class AlertKind:
 
 def name_of(key: str, fields: Fields, kind: AlertKind | None, wording: Wording) -> str:
     """Return the name of a problem's subject for people: its label if it has one. `kind` None: unknown."""
-    label = fields.get(kind.subject, "") if kind else ""
+    label = fields.get(kind.subject) if kind else None
     poller, *between, _ = key_segments(key)
-    return wording.shown(label) or " ".join(between) or poller
+    shown = wording.shown(Name(label) if isinstance(label, str) else label) if label is not None else ""
+    return shown or " ".join(between) or poller
 
 
 def _given(fields: dict[str, Value | None]) -> Fields:

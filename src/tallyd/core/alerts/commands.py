@@ -6,6 +6,7 @@ import shlex
 
 from tallyd.core.alerts.notices import AlertPolicy, Notice
 from tallyd.core.alerts.wording import mute_command
+from tallyd.core.language.messages import tr
 from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_to_copy
 
@@ -22,7 +23,7 @@ def commands_below(notice: Notice, policy: AlertPolicy, pattern: str = "") -> tu
     key = shlex.quote(pattern or key_to_copy(alert.key))
     commands = []
     if pattern and "mute" in read_template(alert.text).names:
-        commands.append(f"Mute: {mute_command(policy.tallyd, key)}")
+        commands.append(tr("Mute: {command}", command=mute_command(policy.tallyd, key)))
     if policy.escalate and not alert.acknowledged:
-        commands.append(f"Acknowledge: {policy.tallyd} ack {key}")
+        commands.append(tr("Acknowledge: {command}", command=f"{policy.tallyd} ack {key}"))
     return tuple(commands)

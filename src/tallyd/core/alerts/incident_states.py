@@ -7,21 +7,17 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.panels import Cell, Column, Gap, Table
 from tallyd.core.states import NO_DATA, NO_DATA_SHARE, Level, State, Timeline
 from tallyd.core.timeline import cut, shares_table, states_of
 from tallyd.core.uptime import TimeSpan
 
 STATES: Final[Mapping[Level, State]] = {
-    "error": State("error", "trouble"),
-    "warning": State("warning", "needs a look"),
-    "fine": State("fine", "all well"),
+    "error": State("error", mark("trouble")),
+    "warning": State("warning", mark("needs a look")),
+    "fine": State("fine", mark("all well")),
 }
-
-_SHARES: Final = (
-    Column(key="well_share", heading="without an incident", unit="share", is_vital=True),
-    Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
-)
 
 
 def incident_timeline(
@@ -51,4 +47,8 @@ def incident_shares(
         no_data_s = dict(timeline.amounts).get(NO_DATA, 0.0)
         return well_share(timeline), no_data_s / timeline.length_s
 
-    return shares_table(_SHARES, since, now=now, zone=zone)
+    columns = (
+        Column(key="well_share", heading=tr("without an incident"), unit="share", is_vital=True),
+        Column(key=NO_DATA_SHARE, heading=tr("no data"), unit="share"),
+    )
+    return shares_table(columns, since, now=now, zone=zone)

@@ -12,22 +12,25 @@ from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy, News
 from tallyd.core.alerts.wording import said
-from tallyd.core.language.formats import clock
+from tallyd.core.language.formats import clock, day_text
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Column, Table
-from tallyd.core.reading import Json
+from tallyd.core.reading import Json, Severity
 from tallyd.core.states import State
 from tallyd.core.texts import listed
 
 _NEWS: Final[dict[News, str]] = {
-    "begins": "began",
-    "escalated": "escalated",
-    "acknowledged": "acknowledged",
-    "reminder": "reminded",
-    "over": "ended",
-    "unwatched": "no longer watched",
+    "begins": mark("began {at}"),
+    "escalated": mark("escalated {at}"),
+    "acknowledged": mark("acknowledged {at}"),
+    "reminder": mark("reminded {at}"),
+    "over": mark("ended {at}"),
+    "unwatched": mark("no longer watched {at}"),
 }
+_SEVERITIES: Final[dict[Severity, str]] = {"warning": mark("warning"), "error": mark("error")}
 _PANEL: Final = frozenset({"severity", "subject", "problem", "began", "lasted_s", "ended", "text"})
 
 
@@ -52,12 +55,12 @@ class IncidentView:
     @property
     def problem(self) -> str:
         """What was wrong, in a few words."""
-        return self.kind.short if self.kind else key_segments(self.incident.key)[-1]
+        return translation(self.kind.short) if self.kind else key_segments(self.incident.key)[-1]
 
     @property
     def severity(self) -> State:
         severity = self.incident.severity
-        return State(severity, severity)
+        return State(severity, _SEVERITIES[severity])
 
     @property
     def text(self) -> str:
@@ -75,14 +78,18 @@ class IncidentView:
         by_channel: dict[str, list[str]] = {}
         for notice in self.incident.notices:
             at = clock(notice.at, self.policy.zone, now=self.incident.since)
-            by_channel.setdefault(notice.channel, []).append(f"{_NEWS[notice.news]} {at}")
-        return listed([f"{name} ({', '.join(words)})" for name, words in by_channel.items()]) or "nobody"
+            by_channel.setdefault(notice.channel, []).append(tr(_NEWS[notice.news], at=at))
+        found = (
+            tr("{channel} ({events})", channel=name, events=", ".join(events))
+            for name, events in by_channel.items()
+        )
+        return listed([*found]) or tr("nobody")
 
     @property
     def muted_by(self) -> str:
         """Who muted it; empty if nobody did."""
         by = self.incident.muted_by
-        return "" if by is None else by or "not known"
+        return "" if by is None else by or tr("not known")
 
     @property
     def acknowledged(self) -> str:
@@ -94,22 +101,22 @@ class IncidentView:
 def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
     """Return the table of incidents of any poller."""
     columns = (
-        Column(key="severity", heading="severity", is_vital=True),
-        Column(key="began", heading="began", unit="instant", is_vital=True),
-        Column(key="lasted_s", heading="lasted", unit="seconds", is_vital=True),
-        Column(key="poller", heading="poller", is_vital=True),
-        Column(key="subject", heading="subject", is_vital=True),
-        Column(key="problem", heading="problem", is_vital=True),
-        Column(key="ended", heading="ended", unit="instant"),
-        Column(key="muted_by", heading="muted by"),
-        Column(key="acknowledged", heading="acknowledged"),
-        Column(key="key", heading="key"),
-        Column(key="text", heading="text", is_note=True),
-        Column(key="notified", heading="notified", is_note=True),
+        Column(key="severity", heading=tr("severity"), is_vital=True),
+        Column(key="began", heading=tr("began"), unit="instant", is_vital=True),
+        Column(key="lasted_s", heading=tr("lasted"), unit="seconds", is_vital=True),
+        Column(key="poller", heading=tr("poller"), is_vital=True),
+        Column(key="subject", heading=tr("subject"), is_vital=True),
+        Column(key="problem", heading=tr("problem"), is_vital=True),
+        Column(key="ended", heading=tr("ended"), unit="instant"),
+        Column(key="muted_by", heading=tr("muted by")),
+        Column(key="acknowledged", heading=tr("acknowledged")),
+        Column(key="key", heading=tr("key")),
+        Column(key="text", heading=tr("text"), is_note=True),
+        Column(key="notified", heading=tr("notified"), is_note=True),
     )
     return Table(
         key="incidents",
-        title="Incidents",
+        title=tr("Incidents"),
         columns=columns,
         rows=tuple(
             (
@@ -119,7 +126,7 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
                 view.incident.poller,
                 view.subject,
                 view.problem,
-                view.incident.ended_at or "open",
+                view.incident.ended_at or tr("open"),
                 view.muted_by,
                 view.acknowledged,
                 view.incident.key,
@@ -134,7 +141,7 @@ def incident_table(views: Sequence[IncidentView], *, nothing: str) -> Table:
 
 def no_incident(until: date, subject: str) -> str:
     """Return why there are no last incidents of a poller, or of one subject."""
-    return f"No incident{f' about {subject}' if subject else ''} is known up to {until}."
+    return tr("No incident[ about {subject}] is known up to {until}.", subject=subject, until=day_text(until))
 
 
 def last_incidents(views: Sequence[IncidentView], *, until: date, subject: str) -> Table:
@@ -144,7 +151,7 @@ def last_incidents(views: Sequence[IncidentView], *, until: date, subject: str) 
     kept = [place for place, column in enumerate(whole.columns) if column.key in _PANEL]
     return Table(
         key=whole.key,
-        title="Last incidents",
+        title=tr("Last incidents"),
         columns=tuple(whole.columns[place] for place in kept),
         rows=tuple(tuple(row[place] for place in kept) for row in whole.rows),
         nothing=nothing,
@@ -152,7 +159,12 @@ def last_incidents(views: Sequence[IncidentView], *, until: date, subject: str) 
 
 
 def incident_json(view: IncidentView) -> dict[str, Json]:
-    """Return an incident for programs."""
+    """Return an incident for programs, in English for every reader."""
+    with reading_in("en"):
+        return _json(view)
+
+
+def _json(view: IncidentView) -> dict[str, Json]:
     incident, zone = view.incident, view.policy.zone
     wording = view.policy.wording(view.now, is_muted=True, ended_at=incident.ended_at)
     return {

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Final, Literal
 
-from tallyd.core.alerts.alert_kind import AlertKind, name_of
 from tallyd.core.alerts.commands import commands_below
-from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
-from tallyd.core.alerts.rules import OWN, RUN_WHATS, Alert, lasted_s
-from tallyd.core.alerts.values import At, Span, Wording, several
-from tallyd.core.alerts.wording import OUTSIDE_HOURS, said, said_of_end
-from tallyd.core.language.formats import clock
+from tallyd.core.alerts.notice_text import Surroundings, mute_text, notice_text, problems_text, shared_text
+from tallyd.core.alerts.notices import MuteNotice, News, Notice
+from tallyd.core.alerts.rules import OWN, RUN_WHATS
+from tallyd.core.language.messages import tr
 from tallyd.core.naming import key_segments
-from tallyd.core.texts import listed, shortened
+from tallyd.core.texts import shortened
 
 Tone = Literal["error", "warning", "over", "info"]
 
@@ -42,26 +40,6 @@ class Message:
     text: str
     tone: Tone
     link: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What the words of notices depend on.
-
-    `name` is that of this tallyd. `alert_policy_of` and `kind_of` return the policy and the kind of a key;
-    the kind is None if it is unknown. `watched` returns how many subjects a poller and `what` can have; None
-    if unknown. `missing` returns the slots without a reading while an alert was open. `link` returns the
-    address that shows the problems of some keys (the pattern of a mute is also such a key); empty without a
-    page.
-    """
-
-    name: str
-    now: datetime
-    alert_policy_of: Callable[[str], AlertPolicy]
-    kind_of: Callable[[str], AlertKind | None]
-    watched: Callable[[str, str], int | None]
-    missing: Callable[[Alert], Sequence[datetime]]
-    link: Callable[[Collection[str]], str]
 
 
 @dataclass(frozen=True)
@@ -105,7 +83,7 @@ def message_of(
 
 def trial(name: str, text: str | None) -> Message:
     """Return what `tallyd notify` sends."""
-    said = shortened(text or "a test message; this channel works", MOST_CHARS)
+    said = shortened(text or tr("a test message; this channel works"), MOST_CHARS)
     whole = f"[{shortened(name, 60)}] {said}"
     return Message(subject=shortened(whole, MOST_SUBJECT_CHARS), text=whole, tone="info")
 
@@ -118,7 +96,7 @@ def _joined(heading: str, lines: Sequence[_Line], tallyd: str) -> str:
         used += len(text) + 3
         if used > MOST_CHARS:
             left = sum(each.count for each in lines[number:])
-            shown.append(f"... and {left} more. See all: {tallyd} alerts")
+            shown.append(tr("... and {left} more. See all: {tallyd} alerts", left=left, tallyd=tallyd))
             break
         shown.append(f"- {text}")
     return "\n".join(shown)
@@ -129,12 +107,15 @@ def _heading(lines: Sequence[_Line]) -> str:
     problems = sum(line.count for line in lines if line.tone in ("error", "warning"))
     over = sum(line.count for line in lines if line.tone == "over")
     other = sum(line.count for line in lines if line.tone == "info")
-    parts = [
-        f"{problems} problem{'s' if problems > 1 else ''}" if problems else "",
-        f"{over} resolved" if over else "",
-        f"{other} notice{'s' if other > 1 else ''}" if other else "",
-    ]
-    return ", ".join(part for part in parts if part)
+    return tr(
+        "{problems:# problem|# problems}{first_comma:, }{over:# resolved}"
+        "{second_comma:, }{other:# notice|# notices}",
+        problems=problems or None,
+        first_comma=1 if problems and over else None,
+        over=over or None,
+        second_comma=1 if (problems or over) and other else None,
+        other=other or None,
+    )
 
 
 # -- lines ---------------------------------------------------------------------------------------------------
@@ -149,7 +130,7 @@ def _lines(notices: Sequence[Notice], around: Surroundings) -> list[_Line]:
     def group(notice: Notice) -> tuple[str, ...]:
         segments = key_segments(notice.alert.key)
         what = "run" if _is_end_of_run(notice) else segments[-1]
-        return (notice.news, segments[0], what, _beginning(notice, around))
+        return (notice.news, segments[0], what, shared_text(notice, "", around))
 
     found: list[_Line] = []
     for _, members in groupby(sorted(_without_doubles(notices), key=group), key=group):
@@ -187,102 +168,30 @@ def _has_own_text(notice: Notice, around: Surroundings) -> bool:
 
 def _line(notice: Notice, around: Surroundings) -> _Line:
     alert = notice.alert
-    wording, who = _wording(alert, around), _who_works_on(alert, around)
-    note = f" [acknowledged {who}]" if who else ""
-    texts = {
-        "begins": lambda: said(alert, wording) + note,
-        "escalated": lambda: said(alert, wording, lasted=_lasted(alert, around)) + note,
-        "acknowledged": lambda: f"acknowledged {who}: {said(alert, replace(wording, advises_mute=False))}",
-        "reminder": lambda: said(alert, wording, lasted=_lasted(alert, around)),
-        "over": lambda: _over_text(notice, around),
-        "unwatched": lambda: _over_text(notice, around),
-    }
     return _Line(
         _rank(notice),
         _tone(notice),
         alert.since,
-        texts[notice.news](),
+        notice_text(notice, around),
         commands=commands_below(notice, around.alert_policy_of(alert.key)),
     )
 
 
-def _wording(alert: Alert, around: Surroundings) -> Wording:
-    return around.alert_policy_of(alert.key).wording(around.now, ended_at=alert.over_at)
-
-
-def _lasted(alert: Alert, around: Surroundings) -> Span:
-    return Span(lasted_s(alert, until=around.now))
-
-
-def _over_text(notice: Notice, around: Surroundings) -> str:
-    """Return `divera: working again since Fri 12:00, after 4 h; 1 reading missing (08:00).`"""
-    alert = notice.alert
-    wording = _wording(alert, around)
-    return said_of_end(
-        alert,
-        wording,
-        ended=At(alert.over_at or around.now),
-        lasted=_lasted(alert, around),
-        missing=several(At(at) for at in around.missing(alert)),
-        was=said(alert, replace(wording, advises_mute=False)) if notice.is_late or alert.is_unwatched else "",
-    )
-
-
-def _who_works_on(alert: Alert, around: Surroundings) -> str:
-    """Return `by anna 08:10 (disk is ordered)`; empty if nobody does."""
-    zone = around.alert_policy_of(alert.key).zone
-    return alert.acknowledged.text(zone, now=around.now) if alert.acknowledged else ""
-
-
 def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
-    """Return `apps: 12 of 12 targets unreachable: PROD, TEST, A, B, C and 7 more`."""
     worst = min(alike, key=_rank)
-    poller, *subject, what = key_segments(worst.alert.key)
-    total, kind = around.watched(poller, what), around.kind_of(worst.alert.key)
-    # Items of an answer have a segment more. Nobody knows how many there are.
-    has_items = any(len(key_segments(each.alert.key)) > 3 for each in alike)
-    of = f" of {total}" if total is not None and total >= len(alike) and not has_items else ""
-    names = listed(
-        [
-            name_of(each.key, each.fields, kind, _wording(each, around))
-            for each in (notice.alert for notice in alike)
-        ]
-    )
-    text = f"{len(alike)}{of} {kind.many if kind else 'problems'}: {names}"
-    if subject and poller != OWN:
-        text = f"{poller}: {text}"
+    poller, *_, what = key_segments(worst.alert.key)
     return _Line(
         _rank(worst),
         _tone(worst),
         alike[0].alert.since,
-        _beginning(worst, around) + text,
+        shared_text(worst, problems_text([each.alert for each in alike], worst.alert, around), around),
         count=len(alike),
         commands=commands_below(worst, around.alert_policy_of(worst.alert.key), f"{poller}/*/{what}"),
     )
 
 
-def _beginning(notice: Notice, around: Surroundings) -> str:
-    """Return how a line of many such notices begins."""
-    is_outside_hours = notice.alert.over == OUTSIDE_HOURS
-    return {
-        "begins": "",
-        "escalated": "still: ",
-        "acknowledged": f"acknowledged {_who_works_on(notice.alert, around)}: ",
-        "reminder": "still: ",
-        "over": "resolved: ",
-        "unwatched": "outside their hours: " if is_outside_hours else "no longer watched: ",
-    }[notice.news]
-
-
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
-    mute = notice.mute
-    by = mute.by if notice.news == "muted" else mute.ended_by
-    who = f" by {by}" if by else ""
-    if notice.news == "unmuted":
-        return _Line(6, "info", mute.since, f"no longer muted{who}: {mute.pattern}")
-    until = clock(mute.until, around.alert_policy_of(mute.pattern).zone, now=around.now)
-    why = f" ({mute.why})" if mute.why else ""
-    return _Line(6, "info", mute.since, f"muted until {until}{who}: {mute.pattern}{why}")
+    return _Line(6, "info", notice.mute.since, mute_text(notice, around))
 
 
 _FOR_INFORMATION: Final[Mapping[News, tuple[int, Tone]]] = {

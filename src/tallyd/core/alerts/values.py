@@ -18,6 +18,12 @@ from tallyd.core.texts import listed, visible
 MOST_LISTED = 5
 
 
+class Name(str):
+    """A name from the config, from a file or of a command. It is the same in every language."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class At:
     """An instant. `has_day`: show its weekday even if it is today."""
@@ -79,7 +85,8 @@ class Wording:
         """Return a value as text on one line; empty only for an empty text or list."""
         match value:
             case str():
-                return visible(translated(value).replace("{tallyd}", self.tallyd))
+                is_name = isinstance(value, Name)
+                return visible(value if is_name else translated(value).replace("{tallyd}", self.tallyd))
             case int():
                 return f"{value:,}" if language() == "en" else number_text(value)
             case At(at, has_day):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Final
 
-from tallyd.core.alerts.values import At, Value, Wording
+from tallyd.core.alerts.values import At, Name, Value, Wording
 from tallyd.core.language.messages import mark, translation
 from tallyd.core.language.templates import read_template
 from tallyd.core.naming import key_to_copy
@@ -31,6 +31,14 @@ OF_TEXT: Final = ALWAYS | {"lasted"}
 OF_OVER: Final = ALWAYS | {"lasted", "ended", "missing", "was"}
 """... of the text of an end. `was` is the text of the problem, if nobody was notified of it, or
 if its end was not judged."""
+
+_NAMES: Final = frozenset(
+    {
+        *("poller", "job", "source", "target", "channel", "requirement", "name", "ssid", "id"),
+        *("host", "only", "folder", "file", "inbox", "gone", "unmounted", "zone", "key", "tallyd", "mute"),
+    }
+)
+"""The placeholders for names, which nobody translates. A source may be called `stale`."""
 
 
 def said(problem: Problem, wording: Wording, **more: Value) -> str:
@@ -58,7 +66,11 @@ def _filled(text: str, problem: Problem, wording: Wording, more: dict[str, Value
         "mute": mute_command(wording.tallyd, key) if wording.advises_mute else "",
         **more,
     }
-    return read_template(_translation(text)).filled(values, wording.shown)
+    named = {
+        name: Name(value) if name in _NAMES and isinstance(value, str) else value
+        for name, value in values.items()
+    }
+    return read_template(_translation(text)).filled(named, wording.shown)
 
 
 def _translation(text: str) -> str:

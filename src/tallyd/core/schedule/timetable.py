@@ -18,6 +18,7 @@ from itertools import count, islice, starmap
 from operator import itemgetter
 from typing import Literal
 
+from tallyd.core.language.messages import english
 from tallyd.core.reading import LATE_AFTER_S, Slot
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -28,10 +29,12 @@ MOST_MISSED = 10_000
 """One look finds at most this many of the newest slots: a clock that is wrong by decades must not fill the
 disk or take long."""
 
-NOT_STARTED = "nothing ran at that time: tallyd or the machine was off or asleep, or the clock was wrong"
-BUSY = "the previous run was still in progress"
-OVERTAKEN = "the next slot was due before this one started, and only the newest is counted"
-INTERRUPTED = "the run was interrupted and could not be repeated in time"
+NOT_STARTED = english(
+    "nothing ran at that time: tallyd or the machine was off or asleep, or the clock was wrong"
+)
+BUSY = english("the previous run was still in progress")
+OVERTAKEN = english("the next slot was due before this one started, and only the newest is counted")
+INTERRUPTED = english("the run was interrupted and could not be repeated in time")
 
 _AT = itemgetter(0)
 _SINCE = "since "
