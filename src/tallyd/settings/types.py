@@ -61,9 +61,15 @@ def wrong_each(problems: Sequence[tuple[tuple[str, ...], str]]) -> PydanticCusto
 
 def did_you_mean(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> str:
     """Return `; did you mean "accesskey"?`, or "" if no known word is similar (cutoff 1: only the same)."""
+    near = nearest(word, known, cutoff=cutoff)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def nearest(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> str:
+    """Return the known word that is most similar, or "" if none is similar (cutoff 1: only the same)."""
     names = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=cutoff)
-    return f'; did you mean "{names[near[0]]}"?' if near else ""
+    return names[near[0]] if near else ""
 
 
 class Strict(BaseModel):

@@ -55,7 +55,8 @@ def objection(answer: requests.Response, service: str, *, is_own_host: bool) -> 
         return None
     if _PAGE.match(body[:_LOOKED_AT_BYTES]):
         return english(
-            "HTTP {status} with a web page (of a login, a proxy or a portal?), so the message was not accepted",
+            "HTTP {status} with a web page (of a login, a proxy or a portal?), so the message was not "
+            "accepted",
             status=status,
         )
     if content.get("ok") is False or content.get("success") is False:

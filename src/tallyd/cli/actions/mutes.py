@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic_core import PydanticCustomError
@@ -14,13 +14,16 @@ from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import MOST_WHY_CHARS, Place, utc_now, who
 from tallyd.cli.views.alerts import no_state, open_state, place_of, zone_of
 from tallyd.config.alert_keys import possible_keys
-from tallyd.core.alerts.mutes import matches, may_meet, mute_of, near_keys
+from tallyd.core.alerts.mutes import Mute, matches, may_meet, mute_of, near_keys
+from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.language.formats import clock
+from tallyd.core.language.languages import Language, reading_in
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import pasted_key
 from tallyd.core.texts import UNPRINTABLE, listed, shortened
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings.types import did_you_mean, parse_duration
+from tallyd.settings.types import did_you_mean, nearest, parse_duration
 
 MOST_PATTERN_CHARS = 500
 
@@ -39,7 +42,13 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
     if wrong:
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
-    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
+    place = place_of(path)
+    with reading_in(_language(place)):
+        return _mute(pasted_key(pattern), place, lasts_s, why, even_if_unknown=even_if_unknown)
+
+
+def _mute(pattern: str, place: Place, lasts_s: float, why: str, *, even_if_unknown: bool) -> int:
+    now = utc_now()
     until = now + timedelta(seconds=lasts_s)
     try:
         with closing(open_state(place)) as state:
@@ -53,17 +62,29 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
             zone = zone_of(place, state)
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
-    say(f"Muted until {clock(until, zone, now=now)}: {pattern}.{_who_is_notified(place)}")
+    text = tr(
+        "Muted until {until}: {pattern}.[ {then}]",
+        until=clock(until, zone, now=now),
+        pattern=pattern,
+        then=_who_is_notified(place),
+    )
+    say(text)
     if covered:
-        say(f"Open alerts that this mutes: {listed(covered)}.")
+        say(tr("Open alerts that this mutes: {keys}.", keys=listed(covered)))
     else:
-        say("No open alert matches it now.", style="quiet")
+        say(tr("No open alert matches it now."), style="quiet")
     return EXIT_OK
 
 
 def unmute(path: Path, pattern: str) -> int:
     """End a mute; return the exit status, 1 if there is no such mute."""
-    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
+    place = place_of(path)
+    with reading_in(_language(place)):
+        return _unmute(pasted_key(pattern), place)
+
+
+def _unmute(pattern: str, place: Place) -> int:
+    now = utc_now()
     try:
         with closing(open_state(place)) as state:
             was_muted = state.notifications.unmute(pattern, now=now, by=who())
@@ -71,10 +92,12 @@ def unmute(path: Path, pattern: str) -> int:
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
     if was_muted:
-        say(f"No longer muted: {pattern}.{_who_is_notified(place)}")
+        say(tr("No longer muted: {pattern}.[ {then}]", pattern=pattern, then=_who_is_notified(place)))
         return EXIT_OK
-    known = f"; these are: {', '.join(others)}" if others else "; nothing is muted"
-    complain(f"tallyd: {shortened(pattern, 100)} is not muted{known}")
+    message = mark("{pattern} is not muted; these are: {others}")
+    if not others:
+        message = mark("{pattern} is not muted; nothing is muted")
+    complain(f"tallyd: {tr(message, pattern=shortened(pattern, 100), others=', '.join(others))}")
     return EXIT_PROBLEM
 
 
@@ -84,7 +107,13 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     if wrong:
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
-    pattern, place, now = pasted_key(pattern), place_of(path), utc_now()
+    place = place_of(path)
+    with reading_in(_language(place)):
+        return _ack(pasted_key(pattern), place, why)
+
+
+def _ack(pattern: str, place: Place, why: str) -> int:
+    now = utc_now()
     try:
         with closing(open_state(place)) as state:
             found = state.alerts.acknowledge(pattern, by=who(), why=why, now=now)
@@ -94,30 +123,43 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
     if not found:
-        complain(f"tallyd: {shortened(pattern, 100)} is not open{_what_is_open(pattern, open_keys)}")
+        complain(f"tallyd: {_not_open(pattern, open_keys)}")
         return EXIT_PROBLEM
+    _say_acknowledged(found, mutes, place, now=now)
+    for each in found:
+        if (before := each.acknowledged) and before.at != now:
+            text = tr("Already acknowledged {who}: {key}", who=before.text(zone, now=now), key=each.key)
+            say(text, style="quiet")
+    return EXIT_OK
+
+
+def _say_acknowledged(found: Sequence[Alert], mutes: Sequence[Mute], place: Place, *, now: datetime) -> None:
+    """Say which alerts were acknowledged now, and who hears of it."""
     done = [each for each in found if each.acknowledged and each.acknowledged.at == now]
     muted = [each for each in done if mute_of(each.key, mutes, now=now)]
     notified = [each for each in done if each not in muted]
     for some, then in (
         (notified, _who_is_notified(place)),
-        (muted, " Muted: nobody is notified before the mute ends."),
+        (muted, tr("Muted: nobody is notified before the mute ends.")),
     ):
         if some:
-            say(f"Acknowledged until it is resolved: {listed([each.key for each in some])}.{then}")
-    for each in found:
-        if each.acknowledged and each not in done:
-            say(f"Already acknowledged {each.acknowledged.text(zone, now=now)}: {each.key}", style="quiet")
-    return EXIT_OK
+            keys = listed([each.key for each in some])
+            say(tr("Acknowledged until it is resolved: {keys}.[ {then}]", keys=keys, then=then))
 
 
-def _what_is_open(pattern: str, keys: Sequence[str]) -> str:
-    """Return what a person may have meant who acknowledged what is not open, and what is open."""
+def _not_open(pattern: str, keys: Sequence[str]) -> str:
+    """Return that an alert is not open, what a person may have meant, and what is open."""
+    shown = shortened(pattern, 100)
     if not keys:
-        return "; no alert is open"
+        return tr("{pattern} is not open; no alert is open", pattern=shown)
     meant = (each for each in near_keys(pattern, keys) if any(matches(each, key) for key in keys))
     near = tuple(each for each in meant if _is_near(pattern.split("/"), each.split("/")))
-    return f"{did_you_mean(pattern, near)}; open are: {listed(keys)}"
+    return tr(
+        '{pattern} is not open[; did you mean "{near}"?]; open are: {keys}',
+        pattern=shown,
+        near=nearest(pattern, near),
+        keys=listed(keys),
+    )
 
 
 def _is_near(written: Sequence[str], segments: Sequence[str]) -> bool:
@@ -155,5 +197,9 @@ def _who_is_notified(place: Place) -> str:
     if place.config is not None and not place.config.settings.channels:
         return ""
     if holder(place.folder / "lock") is None:
-        return " The channels will be notified when tallyd runs."
-    return " The channels will be notified."
+        return tr("The channels will be notified when tallyd runs.")
+    return tr("The channels will be notified.")
+
+
+def _language(place: Place) -> Language:
+    return place.config.settings.language if place.config is not None else "en"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from tallyd.cli.process.equipment import channels
 from tallyd.cli.shared import load_config
-from tallyd.core.alerts.message import trial
+from tallyd.config.model import Config
+from tallyd.core.alerts.message import Message, trial
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, DeliveryError
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.presentation.terminal import complain, say
 from tallyd.settings.types import did_you_mean
@@ -21,12 +24,24 @@ def notify(path: Path, channel: str, *, text: str | None) -> int:
         names = f"; the config has: {', '.join(known)}" if known else "; the config has none"
         complain(f'tallyd: there is no channel "{channel}"{did_you_mean(channel, known) or names}')
         return EXIT_USAGE
-    message = trial(config.settings.name, text)
+    with reading_in(config.language_of(channel)):
+        message = trial(config.settings.name, text)
+    with reading_in(config.settings.language):
+        return _deliver(config, channel, message)
+
+
+def _deliver(config: Config, channel: str, message: Message) -> int:
     redact = Redactor(config.secrets).redact
     try:
-        channels(config, redact).deliver(config.settings.channels[channel].reveal(), message)
+        channels(config, redact).deliver(config.settings.channels[channel].url.reveal(), message)
     except DeliveryError as error:
-        complain(f"tallyd: channel {channel} did not accept the message: {error.text}")
+        text = tr(
+            "channel {channel} did not accept the message: {reason}",
+            channel=channel,
+            reason=translated(error.text),
+        )
+        complain(f"tallyd: {text}")
         return EXIT_PROBLEM
-    say(f"Channel {channel} accepted the message: {redact(message.text)}", style="fine")
+    text = tr("Channel {channel} accepted the message: {text}", channel=channel, text=redact(message.text))
+    say(text, style="fine")
     return EXIT_OK

@@ -85,7 +85,6 @@ def _nested(model: type[BaseModel], above: str = "") -> list[tuple[str, type[Bas
 def _models(field: FieldInfo) -> list[type[BaseModel]]:
     """Return the models of a key, which may be one model, a list of models or a map of names to models."""
     options = (field.annotation, *getattr(field.annotation, "__args__", ()))
-    options = tuple(getattr(part, "__origin__", part) for part in options)  # without their `Annotated`
     return [part for part in options if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
