@@ -14,6 +14,8 @@ from tallyd.contract.corrections import CountedRecords
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
 from tallyd.core.alerts.incidents import Incident
+from tallyd.core.language.formats import day_text
+from tallyd.core.language.messages import tr
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_span
@@ -80,25 +82,32 @@ class Asked:
         end = _day(last) if last else today
         begin = _day(first) if first else end - timedelta(days=default_days(known) - 1)
         if begin > end:
-            raise AskedError(f"the first day, {begin}, is after {'the last' if last else 'today'}, {end}")
+            days = {"first": day_text(begin), "end": day_text(end)}
+            raise AskedError(
+                tr("the first day, {first}, is after the last, {end}", **days)
+                if last
+                else tr("the first day, {first}, is after today, {end}", **days)
+            )
         return cls(first=begin, last=end, by=known, options=options, most_rows=most_rows)
 
     def check_rows(self, count: int) -> None:
         """Raise `AskedError` if a table with `count` rows is too long."""
         if self.most_rows is not None and count > self.most_rows:
             raise AskedError(
-                f"these are more than {self.most_rows} rows; choose fewer days or a longer period, "
-                "or use tallyd report, which shows all"
+                tr(
+                    "these are more than {most} rows; choose fewer days or a longer period, "
+                    "or use tallyd report, which shows all",
+                    most=self.most_rows,
+                )
             )
 
     def value(self, option: str) -> str:
         """Return the value of an option; empty: all, or there is no such option."""
         return self.options.get(option, "")
 
-    @property
-    def whole_days(self) -> str:
-        """What precedes numbers of whole days where the last 24 hours were asked for."""
-        return "whole days, " if self.range == "24h" else ""
+    def of_whole_days(self, said: str) -> str:
+        """Return what is said of numbers; if 24 hours were asked for, that they are of whole days."""
+        return tr("whole days, {said}", said=said) if self.range == "24h" else said
 
     def borders(self, *, now: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
         """Return where the spans of a timeline begin, oldest first, and where the last one ends; (): none."""

@@ -23,6 +23,7 @@ from tallyd.contract.poller_boards import PollerBoards
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.language.messages import tr
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 
@@ -142,7 +143,7 @@ class Poller(PollerBoards):
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the columns of `Found`: id, name, and count if there is one."""
-        return ("name", "value")
+        return (tr("name"), tr("value"))
 
     @classmethod
     def starter(cls, secrets: str) -> Mapping[str, Json]:

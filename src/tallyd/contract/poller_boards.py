@@ -10,6 +10,7 @@ from tallyd.contract.board import Asked, Past
 from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
@@ -37,7 +38,7 @@ class PollerBoards(PollerSettings):
 
     def last_label(self) -> str:
         """Return what `last` is called."""
-        return "Last reading"
+        return tr("Last reading")
 
     def last(self, past: Past) -> LastReading | None:
         """Return when its source was last read. Raises `StateError`."""
@@ -81,7 +82,7 @@ class PollerBoards(PollerSettings):
             group=group,
             choices=choices,
         )
-        return replace(board, said=asked.whole_days + board.said)
+        return replace(board, said=asked.of_whole_days(board.said))
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return its metrics. Raises `StateError` and `RecordsError`, after those that need neither."""
@@ -153,6 +154,7 @@ class PollerBoards(PollerSettings):
         """
         borders = asked.borders(now=past.now, zone=past.zone)
         subject = asked.value(self.subject_option())
+        named = self.subject_label(subject) if subject else past.poller
         timeline = Timeline(())
         if borders:
             span = borders[0], borders[-1]
@@ -160,10 +162,13 @@ class PollerBoards(PollerSettings):
             timeline = incident_timeline(incidents, past.uptime(*span), borders)
         return StateTimeline(
             key="states",
-            title=f"State of {self.subject_label(subject) if subject else past.poller}"
-            f"{', last 24 hours' if asked.range == '24h' else ''}",
+            title=(
+                tr("State of {target}, last 24 hours", target=named)
+                if asked.range == "24h"
+                else tr("State of {target}", target=named)
+            ),
             timeline=timeline,
-            nothing="These days have not come yet.",
+            nothing=tr("These days have not come yet."),
         )
 
     def reading_board(self, content: Facts) -> Board:

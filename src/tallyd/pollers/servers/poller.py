@@ -12,6 +12,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import tr, translated, translation
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.calendar import NEAR_DAYS
@@ -25,6 +26,7 @@ from tallyd.pollers.servers.alert_kinds import (
     UNSTORED,
     VANISHED,
 )
+from tallyd.pollers.servers.boards.checks_table import SHOWN
 from tallyd.pollers.servers.boards.shown import ServersShown
 from tallyd.pollers.servers.freshness import CheckResult
 from tallyd.pollers.servers.questions import QUESTIONS
@@ -83,7 +85,7 @@ class ServersPoller(ServersShown):
         for target in self.checked:
             place = ("targets", target.name)
             if target.due and target.next_due(now, zone) is None:
-                yield (*place, "due"), f"nothing is due in the next {NEAR_DAYS} days"
+                yield (*place, "due"), tr("nothing is due in the next {days} days", days=NEAR_DAYS)
             if why := never_begins(target.active, now.astimezone(zone).date()):
                 yield (*place, "active"), why
 
@@ -119,7 +121,7 @@ class ServersPoller(ServersShown):
         return tuple(
             Found(
                 target.name,
-                result.reason or _found(result),
+                translated(result.reason) or _found(result),
                 None,
                 is_fine=result.lag_s is not None,
             )
@@ -132,7 +134,7 @@ class ServersPoller(ServersShown):
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the targets checked."""
-        return ("target", "state")
+        return (tr("target"), tr("state"))
 
     @classmethod
     def starter(cls, secrets: str) -> Mapping[str, Json]:
@@ -150,10 +152,12 @@ class ServersPoller(ServersShown):
 
 
 def _found(result: CheckResult) -> str:
-    answered = f" ({result.answered})" if result.answered else ""
-    return f"{result.state}, {_age(result)}{answered}"
-
-
-def _age(result: CheckResult) -> str:
     lag_s = result.lag_s or 0.0
-    return f"{span(-lag_s)} ahead" if result.state == "future" else f"{span(max(lag_s, 0.0))} old"
+    if result.state == "future":
+        return tr("future, {span} ahead[ ({answered})]", span=span(-lag_s), answered=result.answered)
+    return tr(
+        "{state}, {age} old[ ({answered})]",
+        state=translation(SHOWN[result.state].word),
+        age=span(max(lag_s, 0.0)),
+        answered=result.answered,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from tallyd.core.language.messages import mark
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 
@@ -33,28 +34,30 @@ def _host_of(url: str) -> str:
 QUESTIONS = (
     Question(
         key=("targets",),
-        text="Addresses of the servers",
-        help="URLs that answer with JSON, separated by spaces; with a name: PROD=https://host/version",
+        text=mark("Addresses of the servers"),
+        help=mark("URLs that answer with JSON, separated by spaces; with a name: PROD=https://host/version"),
         read=_targets,
     ),
     Question(
         key=("defaults", "field"),
-        text="Field with the time of the data",
-        help='The field of the answer with that time; "data.time" is a field inside another.',
+        text=mark("Field with the time of the data"),
+        help=mark('The field of the answer with that time; "data.time" is a field inside another.'),
         default="computed_time",
     ),
     Question(
         key=("defaults", "format"),
-        text="Format of that time",
-        help="iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a format such as %Y%m%d%H%M%S.",
+        text=mark("Format of that time"),
+        help=mark("iso (2026-11-20T08:00:00Z), epoch (seconds), epoch_ms, or a format such as %Y%m%d%H%M%S."),
         default="iso",
         tries=True,
     ),
     Question(
         key=("defaults", "stale_after"),
-        text="Alert when data is older than",
-        help="For example 15m or 2h.",
+        text=mark("Alert when data is older than"),
+        help=mark("For example 15m or 2h."),
         default="15m",
     ),
-    Question(key=("every",), text="How often to ask", help="For example 60s or 5m.", default="60s"),
+    Question(
+        key=("every",), text=mark("How often to ask"), help=mark("For example 60s or 5m."), default="60s"
+    ),
 )

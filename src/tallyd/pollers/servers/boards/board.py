@@ -9,6 +9,7 @@ from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
 from tallyd.core.periods import By, period_columns
 from tallyd.core.reading import Facts
@@ -16,27 +17,36 @@ from tallyd.core.states import Timeline
 from tallyd.core.texts import visible
 from tallyd.core.timeline import with_last_day
 from tallyd.pollers.servers.boards.checks_table import (
-    NUMBERS,
     SHOWN,
     UNCHECKED,
     bars_of,
     cells_of,
     lag_s_of,
+    number_columns,
     said_of,
 )
 from tallyd.pollers.servers.boards.lag_history import Checks
-from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, STATES, Known
+from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, Known
 from tallyd.pollers.servers.targets.target import Target
 from tallyd.settings.types import did_you_mean
 
 GROUP: Final = "group"
 MOST_BARS: Final = 50
 MOST_CHOICES: Final = 200
-_NAMES: Final = {"unchecked": "Not checked yet"}
-_DUE: Final = Column(key="next_due", heading="next due", unit="instant")
-_GROUP: Final = Column(key="group", heading="group", option=GROUP)
-_TAGS: Final = Column(key="tags", heading="tags")
-_TARGET: Final = Column(key="target", heading="target", option="target", is_subject=True, is_vital=True)
+_NAMES: Final = {
+    "fresh": mark("Fresh"),
+    "late": mark("Late"),
+    "stale": mark("Stale"),
+    "unreachable": mark("Unreachable"),
+    "invalid": mark("Invalid"),
+    "future": mark("Future"),
+    "unchecked": mark("Not checked yet"),
+}
+"""What the number of targets in each state is called."""
+
+
+def _target_column() -> Column:
+    return Column(key="target", heading=tr("target"), option="target", is_subject=True, is_vital=True)
 
 
 # -- now ----------------------------------------------------------------------------------------------------
@@ -63,33 +73,44 @@ def now_board(
         lag_s = None if one.state == "fresh" else lag_s_of(one, now)
         return BY_SERIOUSNESS.index(one.state), -(lag_s or 0.0), target.name
 
-    further: list[tuple[Column, Callable[[Target], Cell]]] = []
-    if any(target.due for target in targets):
-        further.append((_DUE, lambda target: target.next_due(now, zone)))
-    if any(target.group for target in targets):
-        further.append((_GROUP, lambda target: target.group))
-    if any(target.tags for target in targets):
-        further.append((_TAGS, lambda target: ", ".join(target.tags)))
+    further = _further_columns(targets, now, zone)
     counts = Counter(known[target.name].state if target.name in known else "unchecked" for target in targets)
     table = Table(
         key="targets",
-        title="Targets",
+        title=tr("Targets"),
         columns=(
-            _TARGET,
-            Column(key="state", heading="state", is_vital=True),
-            Column(key="since", heading="since", unit="instant"),
-            Column(key="lag_s", heading="lag now", unit="seconds", is_vital=True),
-            Column(key="limit_s", heading="limit", unit="seconds"),
-            Column(key="computed_time", heading="last computed", unit="instant"),
+            _target_column(),
+            Column(key="state", heading=tr("state"), is_vital=True),
+            Column(key="since", heading=tr("since"), unit="instant"),
+            Column(key="lag_s", heading=tr("lag now"), unit="seconds", is_vital=True),
+            Column(key="limit_s", heading=tr("limit"), unit="seconds"),
+            Column(key="computed_time", heading=tr("last computed"), unit="instant"),
             *(column for column, _ in further),
         ),
         rows=tuple(
             (*_row(target, known.get(target.name), now), *(cell(target) for _, cell in further))
             for target in sorted(targets, key=place)
         ),
-        nothing="No target is configured.",
+        nothing=tr("No target is configured."),
     )
     return Board(panels=(*_stats(counts), with_last_day(table, bars)))
+
+
+def _further_columns(
+    targets: Sequence[Target], now: datetime, zone: tzinfo
+) -> list[tuple[Column, Callable[[Target], Cell]]]:
+    """Return the columns of what only some configs have, each with its cell of a target."""
+    further: list[tuple[Column, Callable[[Target], Cell]]] = []
+    if any(target.due for target in targets):
+        due = Column(key="next_due", heading=tr("next due"), unit="instant")
+        further.append((due, lambda target: target.next_due(now, zone)))
+    if any(target.group for target in targets):
+        group = Column(key="group", heading=tr("group"), option=GROUP)
+        further.append((group, lambda target: target.group))
+    if any(target.tags for target in targets):
+        tags = Column(key="tags", heading=tr("tags"))
+        further.append((tags, lambda target: ", ".join(target.tags)))
+    return further
 
 
 def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]:
@@ -105,8 +126,8 @@ def _row(target: Target, known: Known | None, now: datetime) -> tuple[Cell, ...]
 def _stats(counts: Mapping[str, int]) -> tuple[Stat, ...]:
     """Return how many targets are in each state that occurs."""
     return tuple(
-        Stat(key=key, name=_NAMES.get(key, key.capitalize()), value=counts[key])
-        for key in (*STATES, *_NAMES)
+        Stat(key=key, name=translation(name), value=counts[key])
+        for key, name in _NAMES.items()
         if counts.get(key)
     )
 
@@ -125,17 +146,17 @@ def summary_board(summary: Facts) -> Board:
     """Return the targets of a round, in the order of its summary."""
     targets = summary.get("targets")
     columns = (
-        _TARGET,
-        Column(key="state", heading="state", is_vital=True),
-        Column(key="lag_s", heading="lag", unit="seconds", is_vital=True),
-        Column(key="since", heading="since", unit="instant"),
+        _target_column(),
+        Column(key="state", heading=tr("state"), is_vital=True),
+        Column(key="lag_s", heading=tr("lag"), unit="seconds", is_vital=True),
+        Column(key="since", heading=tr("since"), unit="instant"),
     )
     rows = (
         tuple(_summary_row(each) for each in targets if isinstance(each, dict))
         if isinstance(targets, list)
         else ()
     )
-    return Board(panels=(Table(key="targets", title="Targets", columns=columns, rows=rows),))
+    return Board(panels=(Table(key="targets", title=tr("Targets"), columns=columns, rows=rows),))
 
 
 def _summary_row(target: Facts) -> tuple[Cell, ...]:
@@ -166,33 +187,38 @@ def past_board(
     these are all targets.
     """
     targets = len({each.target for each in checks})
-    named = "" if not targets else "1 target, " if targets == 1 else f"{targets} targets, "
     table = Table(
         key="targets",
-        title=f"Targets by {by}" if by else "Targets",
-        columns=(_TARGET, *(period_columns(by) if by else ()), *NUMBERS),
+        title=tr("Targets by {period}", period=translation(by)) if by else tr("Targets"),
+        columns=(_target_column(), *(period_columns(by) if by else ()), *number_columns()),
         rows=tuple((each.target, *cells_of(each)) for each in checks),
         nothing=nothing,
     )
     is_drawn = by is None and len(checks) <= MOST_BARS
     return Board(
         panels=(bars_of(table, x="target") if is_drawn else table,),
-        said=(f"{group}: " if group else "") + named + said_of(checks, passed_s * targets),
+        said=said_of(checks, passed_s * targets, group=group, targets=targets),
         choices=choices,
     )
 
 
 def no_checks(every_s: float | None) -> str:
     """Return why there is no row. `every_s`: how often targets are checked now; None: not in these days."""
-    return "No checks in these days." + (f" Targets are checked every {span(every_s)}." if every_s else "")
+    return tr(
+        "No checks in these days.[ Targets are checked every {every}.]",
+        every=span(every_s) if every_s else "",
+    )
 
 
 def choices_of(targets: Sequence[str], groups: Sequence[str]) -> tuple[Choice, ...]:
     """Return the choices of a group and of a target, each if they are few enough for a list."""
-    found = ((GROUP, "Group", groups), ("target", "Target", targets))
+    found = (
+        (GROUP, tr("Group"), tr("All groups"), groups),
+        ("target", tr("Target"), tr("All targets"), targets),
+    )
     return tuple(
-        Choice(option=option, label=label, values=(("", f"All {option}s"), *((name, name) for name in names)))
-        for option, label, names in found
+        Choice(option=option, label=label, values=(("", every), *((name, name) for name in names)))
+        for option, label, every, names in found
         if (names or option == "target") and len(names) <= MOST_CHOICES
     )
 
@@ -204,5 +230,11 @@ def chosen_targets(members: Mapping[str, Collection[str]], group: str, target: s
         hint = did_you_mean(group, tuple(members)) or known
         raise AskedError(f'there is no group "{visible(group)}" in the config{hint}')
     if target and target.partition("/")[0] not in members[group]:
-        raise AskedError(f'"{visible(target)}" is not in the group "{group}"; leave out one of them')
+        raise AskedError(
+            tr(
+                '"{target}" is not in the group "{group}"; leave out one of them',
+                target=visible(target),
+                group=group,
+            )
+        )
     return sorted(members[group])

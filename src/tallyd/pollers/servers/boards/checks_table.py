@@ -10,29 +10,33 @@ from typing import Final
 
 from tallyd.contract.lags import HourCount
 from tallyd.core.language.formats import share_text
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.panels import Cell, Chart, Column, Gap, Shape, Table
-from tallyd.core.states import NO_DATA_SHARE, Level, State
+from tallyd.core.states import NO_DATA_SHARE, State
 from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import Known
 
-_LEVELS: Final[Mapping[str, Level]] = {
-    "fresh": "fine",
-    "late": "warning",
-    "stale": "error",
-    "unreachable": "error",
-    "invalid": "error",
-    "future": "error",
+UNCHECKED: Final = State("unknown", mark("not checked yet"))
+SHOWN: Final[Mapping[str, State]] = {
+    "fresh": State("fine", mark("fresh")),
+    "late": State("warning", mark("late")),
+    "stale": State("error", mark("stale")),
+    "unreachable": State("error", mark("unreachable")),
+    "invalid": State("error", mark("invalid")),
+    "future": State("error", mark("future")),
 }
-UNCHECKED: Final = State("unknown", "not checked yet")
-SHOWN: Final = {state: State(level, state) for state, level in _LEVELS.items()}
 """A state as people see it."""
-NUMBERS: Final = (
-    Column(key="within_limit_share", heading="within limit", unit="share", is_vital=True),
-    Column(key="fresh_share", heading="fresh", unit="share"),
-    Column(key=NO_DATA_SHARE, heading="no data", unit="share"),
-    Column(key="lag_s_max", heading="largest lag", unit="seconds"),
-    Column(key="checks", heading="checks", unit="number"),
-)
+
+
+def number_columns() -> tuple[Column, ...]:
+    """Return the columns of `numbers_of`."""
+    return (
+        Column(key="within_limit_share", heading=tr("within limit"), unit="share", is_vital=True),
+        Column(key="fresh_share", heading=tr("fresh"), unit="share"),
+        Column(key=NO_DATA_SHARE, heading=tr("no data"), unit="share"),
+        Column(key="lag_s_max", heading=tr("largest lag"), unit="seconds"),
+        Column(key="checks", heading=tr("checks"), unit="number"),
+    )
 
 
 def bars_of(table: Table, *, x: str) -> Chart:
@@ -47,7 +51,7 @@ def cells_of(checks: Checks) -> tuple[Cell, ...]:
 
 
 def numbers_of(checks: Checks) -> tuple[Cell, ...]:
-    """Return the cells of `NUMBERS`."""
+    """Return the cells of `number_columns`."""
     known = (
         checks.within_limit_share,
         checks.fresh_share,
@@ -62,18 +66,27 @@ def total_of(checks: Sequence[Checks]) -> HourCount:
     return reduce(add, (each.count for each in checks))
 
 
-def said_of(checks: Sequence[Checks], passed_s: float) -> str:
-    """Return `240 checks, 98.06% within the limit, 90.00% fresh, 0.10% no data`."""
+def said_of(checks: Sequence[Checks], passed_s: float, *, group: str = "", targets: int | None = None) -> str:
+    """Return `2 targets, 240 checks, 98.06% within the limit, 90.00% fresh, 0.10% no data`.
+
+    `passed_s` is how much time has passed, of each of the `targets`.
+    """
     if not checks:
-        return "no checks"
+        return tr("[{group}: ]no checks", group=group)
     whole = Checks("", (), total_of(checks), passed_s)
-    names = ("within the limit", "fresh", "no data")
-    shares = (whole.within_limit_share, whole.fresh_share, whole.no_data_share)
-    said = [
-        f"{share_text(share)} {name}" for name, share in zip(names, shares, strict=True) if share is not None
-    ]
-    count = whole.count.checks
-    return ", ".join([f"{count} {'check' if count == 1 else 'checks'}", *said])
+    shares = {
+        "within": whole.within_limit_share,
+        "fresh": whole.fresh_share,
+        "no_data": whole.no_data_share,
+    }
+    return tr(
+        "[{group}: ][{targets:# target|# targets}, ]{checks:# check|# checks}"
+        "[, {within} within the limit][, {fresh} fresh][, {no_data} no data]",
+        group=group,
+        targets=targets,
+        checks=whole.count.checks,
+        **{name: share_text(share) for name, share in shares.items() if share is not None},
+    )
 
 
 def lag_s_of(known: Known, now: datetime) -> float | None:

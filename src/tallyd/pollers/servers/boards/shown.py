@@ -13,6 +13,7 @@ from tallyd.contract.passages import seen_text
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
@@ -56,7 +57,7 @@ class ServersShown(ServersSettings):
 
     def last_label(self) -> str:
         """Return what a round is called."""
-        return "Last check"
+        return tr("Last check")
 
     def last(self, past: Past) -> LastReading | None:
         """Return when a target was last checked; a round that changed nothing wrote no reading."""
@@ -86,8 +87,9 @@ class ServersShown(ServersSettings):
         if written_at is None or not memory.known:
             return board
         as_of = clock(written_at.replace(microsecond=0), past.zone, now=past.now)
-        note = (
-            f"As of {as_of}, when the last file was written. The page of a running tallyd has later checks."
+        note = tr(
+            "As of {at}, when the last file was written. The page of a running tallyd has later checks.",
+            at=as_of,
         )
         return replace(board, notes=(note,))
 
@@ -229,8 +231,12 @@ class ServersShown(ServersSettings):
 
     def _no_target(self, past: Past, asked: Asked, target: str) -> str:
         names = [*self.targets] or sorted(past.records.server_sums(*asked.span(past.zone)))
-        there_are = f"; there {'is' if len(names) == 1 else 'are'} {listed(names)}" if names else ""
-        return f'no target "{shortened(target, 80)}" was checked in these days{there_are}'
+        return tr(
+            'no target "{target}" was checked in these days[; {count:there is|there are} {names}]',
+            target=shortened(target, 80),
+            count=len(names),
+            names=listed(names),
+        )
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Return how old the data of each target is, and may be. Raises `StateError`."""

@@ -12,6 +12,7 @@ from typing import Final
 from tallyd.contract.lags import HourCount
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import tr, translation
 from tallyd.core.panels import (
     Board,
     Cell,
@@ -29,12 +30,12 @@ from tallyd.core.periods import By, axis_of, period_columns
 from tallyd.core.states import Timeline
 from tallyd.core.timeline import gathered, shares_table
 from tallyd.pollers.servers.boards.checks_table import (
-    NUMBERS,
     SHOWN,
     UNCHECKED,
     bars_of,
     cells_of,
     lag_s_of,
+    number_columns,
     numbers_of,
     said_of,
     total_of,
@@ -74,18 +75,18 @@ def one_board(
         details=(
             Table(
                 key="changes",
-                title="Last changes of its state",
+                title=tr("Last changes of its state"),
                 columns=(
-                    Column(key="at", heading="at", unit="instant", is_vital=True),
-                    Column(key="state", heading="state", is_vital=True),
-                    Column(key="was", heading="before", is_vital=True),
-                    Column(key="lag_s", heading="lag then", unit="seconds"),
+                    Column(key="at", heading=tr("at"), unit="instant", is_vital=True),
+                    Column(key="state", heading=tr("state"), is_vital=True),
+                    Column(key="was", heading=tr("before"), is_vital=True),
+                    Column(key="lag_s", heading=tr("lag then"), unit="seconds"),
                 ),
                 rows=tuple(map(_change_row, changes)),
                 nothing=_no_change(target),
             ),
         ),
-        notes=() if target else ("The config no longer has this target.",),
+        notes=() if target else (tr("The config no longer has this target."),),
         troubles=(unreadable(trouble),) if trouble else (),
     )
 
@@ -99,7 +100,7 @@ def shares_of(hours: Sequence[Hour], *, now: datetime, zone: tzinfo) -> Table:
         whole = reduce(add, counts, HourCount(0, None))
         return numbers_of(Checks("", (), whole, (now - begin).total_seconds()))
 
-    return shares_table(NUMBERS, since, now=now, zone=zone)
+    return shares_table(number_columns(), since, now=now, zone=zone)
 
 
 def _facts(
@@ -107,18 +108,20 @@ def _facts(
 ) -> tuple[Stat, ...]:
     lag_s = lag_s_of(known, now) if known else None
     computed_at = known.computed_at if known else None
-    limit = Stat(key="limit_s", name="Limit", value=target.limits.stale_after_s, unit="seconds")
+    limit = Stat(key="limit_s", name=tr("Limit"), value=target.limits.stale_after_s, unit="seconds")
     if target.due:
         due_at = target.next_due(now, zone)
-        limit = Stat(key="next_due", name="Next due", value=due_at or Gap.UNKNOWN, unit="instant")
+        limit = Stat(key="next_due", name=tr("Next due"), value=due_at or Gap.UNKNOWN, unit="instant")
     return (
-        Stat(key="state", name="State", value=SHOWN[known.state] if known else UNCHECKED),
-        Stat(key="lag_s", name="Lag now", value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
+        Stat(key="state", name=tr("State"), value=SHOWN[known.state] if known else UNCHECKED),
+        Stat(key="lag_s", name=tr("Lag now"), value=Gap.UNKNOWN if lag_s is None else lag_s, unit="seconds"),
         limit,
-        Stat(key="every_s", name="Checked every", value=every_s, unit="seconds"),
-        Stat(key="since", name="State since", value=known.since if known else Gap.UNKNOWN, unit="instant"),
-        Stat(key="computed_time", name="Last computed", value=computed_at or Gap.UNKNOWN, unit="instant"),
-        Stat(key="url", name="Source", value=target.source.address, unit="text"),
+        Stat(key="every_s", name=tr("Checked every"), value=every_s, unit="seconds"),
+        Stat(
+            key="since", name=tr("State since"), value=known.since if known else Gap.UNKNOWN, unit="instant"
+        ),
+        Stat(key="computed_time", name=tr("Last computed"), value=computed_at or Gap.UNKNOWN, unit="instant"),
+        Stat(key="url", name=tr("Source"), value=target.source.address, unit="text"),
     )
 
 
@@ -129,8 +132,8 @@ def _change_row(change: Change) -> tuple[Cell, ...]:
 
 def _no_change(target: Target | None) -> str:
     if target and not target.is_recorded:
-        return "Its changes are not recorded (`record` is false)."
-    return "No change is stored yet."
+        return tr("Its changes are not recorded (`record` is false).")
+    return tr("No change is stored yet.")
 
 
 # -- the past ----------------------------------------------------------------------------------------------
@@ -154,46 +157,55 @@ def target_board(
     """
     table = Table(
         key="checks",
-        title=f"Checks of {target} by {by}",
-        columns=(*period_columns(by), *NUMBERS),
+        title=tr("Checks of {target} by {period}", target=target, period=translation(by)),
+        columns=(*period_columns(by), *number_columns()),
         rows=tuple(cells_of(each) for each in checks),
         nothing=nothing,
         is_newest_last=True,
     )
     said = said_of(checks, passed_s)
-    states = StateTimeline(key="states", title=f"State of {target}", timeline=timeline)
+    states = StateTimeline(key="states", title=tr("State of {target}", target=target), timeline=timeline)
     if steps is None:
         return Board(panels=(states, bars_of(table, x=axis_of(by))), said=said, choices=choices)
-    why = (
-        nothing if not checks else f"None of its {total_of(checks).checks} checks found the time of its data."
-    )
     lag = Table(
         key="lag",
-        title=f"How old the data of {target} was",
+        title=tr("How old the data of {target} was", target=target),
         columns=(
-            Column(key="at", heading="from", unit="instant", is_vital=True),
-            Column(key="lag_s_max", heading="largest lag", unit="seconds", is_vital=True),
+            Column(key="at", heading=tr("from"), unit="instant", is_vital=True),
+            Column(key="lag_s_max", heading=tr("largest lag"), unit="seconds", is_vital=True),
         ),
         rows=_lags(steps),
-        nothing=why,
+        nothing=_no_lag(checks) if checks else nothing,
         is_newest_last=True,
     )
-    chart = _lag_chart(lag, stale_after_s)
+    chart = _lag_chart(lag, stale_after_s, target=target)
     panels = (states, chart) if checks else (chart,)
     return Board(panels=panels, said=said, details=(table,) if checks else (), choices=choices)
 
 
-def _lag_chart(lag: Table, stale_after_s: float | None) -> Chart:
+def _no_lag(checks: Sequence[Checks]) -> str:
+    return tr(
+        "{checks:The only check did not find|None of its # checks found} the time of its data.",
+        checks=total_of(checks).checks,
+    )
+
+
+def _lag_chart(lag: Table, stale_after_s: float | None, *, target: str) -> Chart:
     """Return a lag over time with its limit. Where a peak would press the limit to the ground, it is cut."""
     chart = Chart(table=lag, x="at", series={"lag_s_max": "line"}, nothing=lag.nothing)
     if stale_after_s is None:
         return chart
-    chart = replace(chart, limit=Limit("stale above", stale_after_s))
+    chart = replace(chart, limit=Limit(tr("stale above"), stale_after_s))
     largest_s = max((cell for cell in lag.cells("lag_s_max") if isinstance(cell, int | float)), default=0.0)
     if largest_s <= MOST_LIMITS * stale_after_s:
         return chart
     top_s = SHOWN_LIMITS * stale_after_s
-    title = f"{lag.title}, up to {span(top_s)}; the largest lag was {span(largest_s)}"
+    title = tr(
+        "How old the data of {target} was, up to {top}; the largest lag was {largest}",
+        target=target,
+        top=span(top_s),
+        largest=span(largest_s),
+    )
     return replace(chart, top=top_s, title=title)
 
 

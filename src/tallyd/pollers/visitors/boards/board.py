@@ -192,8 +192,8 @@ class VisitorsBoards:
         known = Known(self.now, counted)
         board = Board(
             panels=(visits_chart(visits, by, known, nothing=self._nothing(asked)),),
-            said=said(
-                asked.whole_days + self._what(asked), with_records, is_one_day=asked.first == asked.last
+            said=asked.of_whole_days(
+                said(self._what(asked), with_records, is_one_day=asked.first == asked.last)
             ),
             notes=(
                 *self._days_without_records(len(with_records), asked),
