@@ -7,7 +7,8 @@ from typing import Final
 from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 
 from tallyd.adapters.http.connection import Connection
-from tallyd.adapters.http.errors import BROKEN_OFF, BadAnswer, NoAnswer
+from tallyd.adapters.http.errors import BadAnswer, NoAnswer
+from tallyd.core.language.messages import mark_english
 
 _MOST_HEADERS: Final = 100
 _MOST_BESIDES_BYTES: Final = 65536
@@ -65,30 +66,30 @@ class Answer:
             if self._connection.parser is not None:
                 if isinstance(error, HttpParserCallbackError):
                     raise  # a bug in one of the `on_` methods
-                raise BadAnswer(
-                    f" sent an answer that can't be read ({error})"  # its words quote nothing of the answer
-                    if parser.get_status_code()
-                    else " answered with something that is not HTTP"
-                ) from error
+                if not parser.get_status_code():
+                    message = mark_english("{host} answered with something that is not HTTP")
+                    raise BadAnswer(message) from error
+                message = mark_english("{host} sent an answer that can't be read ({flaw})")
+                raise BadAnswer(message, flaw=str(error)) from error  # its words quote nothing of the answer
         if len(self._lines) > _MOST_HEADERS:
-            raise BadAnswer(" sent too many headers")
+            raise BadAnswer(mark_english("{host} sent too many headers"))
         self._besides_bytes = 0 if self._body else self._besides_bytes + len(received)
         if self._besides_bytes > _MOST_BESIDES_BYTES:
-            raise BadAnswer(" sent headers that are too long")
+            raise BadAnswer(mark_english("{host} sent headers that are too long"))
 
     def _end(self) -> None:
         """Take the end of the connection for that of the body, if the headers do not tell where that is."""
         if not self._connection.has_answered:
             raise NoAnswer
         if not self.status or {"content-length", "transfer-encoding"} & self.headers.keys():
-            raise BadAnswer(BROKEN_OFF)
+            raise BadAnswer(mark_english("{host} ended in the middle of its answer"))
         self._connection.parser = None
 
     def on_message_begin(self) -> None:
         """Begin an answer, or stop: nobody has asked for another one."""
         if self.status:
             self.is_reusable, self.has_more = False, True
-            raise BadAnswer
+            raise BadAnswer("")
         self._lines.clear()
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -8,18 +8,24 @@ from collections.abc import Iterator
 
 from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.connection import PIECE_BYTES
+from tallyd.core.language.messages import english, mark_english
 
 _PLAIN = ("", "identity")
 _GZIP = ("gzip", "x-gzip")
-_GARBLED = " sent a body that can't be unpacked"
+_GARBLED = mark_english("{host} sent a body that can't be unpacked")
 
 
 class Unusable(Exception):  # noqa: N818 # named after the finding
-    """The body arrived, but nothing can be done with it. The text follows the name of the host."""
+    """The body arrived, but nothing can be done with it. `message` has a place for `{host}`."""
 
-    def __init__(self, text: str, *, transient: bool) -> None:
-        super().__init__(text)
+    def __init__(self, message: str, *, transient: bool, **values: str) -> None:
+        super().__init__(message)
         self.transient = transient
+        self._values = values
+
+    def reason(self, host: str) -> str:
+        """Return what is wrong, as a sentence about the host."""
+        return english(str(self), host=host, **self._values)
 
 
 async def read_body(answer: Answer, *, most_bytes: int) -> bytes:
@@ -29,12 +35,14 @@ async def read_body(answer: Answer, *, most_bytes: int) -> bytes:
     """
     encoding = answer.headers.get("content-encoding", "").lower()
     if encoding not in _PLAIN + _GZIP:
-        raise Unusable(" sent a body with an encoding that tallyd did not ask for", transient=False)
+        message = mark_english("{host} sent a body with an encoding that tallyd did not ask for")
+        raise Unusable(message, transient=False)
     whole, packed = io.BytesIO(), _Gzip() if encoding in _GZIP else None
     while arrived := await answer.piece():
         for piece in packed.unpacked(arrived) if packed else (arrived,):
             if whole.tell() + len(piece) > most_bytes:
-                raise Unusable(f" sent more than {most_bytes / 1024 / 1024:g} MiB", transient=True)
+                message = mark_english("{host} sent more than {size} MiB")
+                raise Unusable(message, transient=True, size=f"{most_bytes / 1024 / 1024:g}")
             whole.write(piece)
     if packed and not packed.is_whole:
         raise Unusable(_GARBLED, transient=True)

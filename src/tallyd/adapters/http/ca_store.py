@@ -8,6 +8,8 @@ from pathlib import Path
 
 import certifi
 
+from tallyd.core.language.messages import english
+
 
 class StoreUnreadable(Exception):  # noqa: N818 # named after the finding
     """A file with certificates is missing, unreadable or has none. The text says which and what to do."""
@@ -71,7 +73,15 @@ class TrustStore:
         return context
 
     def _how_to_mend(self) -> str:
-        own = f", or {self._client_cert} (our certificate and its key)" if self._client_cert else ""
         if self._is_of_machine:
-            return f"this machine's trusted certificates{own} can't be read; install ca-certificates"
-        return f"{self._path}{own} can't be read; put the certificate of the authority into it (PEM)"
+            return english(
+                "this machine's trusted certificates[, or {client_cert} (our certificate and its key)]"
+                " can't be read; install ca-certificates",
+                client_cert=self._client_cert,
+            )
+        return english(
+            "{file}[, or {client_cert} (our certificate and its key)] can't be read;"
+            " put the certificate of the authority into it (PEM)",
+            file=self._path,
+            client_cert=self._client_cert,
+        )

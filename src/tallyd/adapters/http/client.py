@@ -24,6 +24,7 @@ from tallyd.adapters.http.request import Address, PreparedRequest, Proxy, prepar
 from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date, redirect_of, refusal, skew_s
 from tallyd.contract.http import Reply, Request
 from tallyd.core.errors import SourceError, Stopped
+from tallyd.core.language.messages import english, mark_english
 from tallyd.settings.types import is_loopback
 
 MOST_REDIRECTS: Final = 5
@@ -180,7 +181,8 @@ class HttpClient:
             if sent.is_sent_once:
                 raise moved(answer.status, host=host)
             sent = sent.moved_to(followed(sent.url, location, host=host), answer.status)
-        raise SourceError(f"{host} redirects more than {MOST_REDIRECTS} times", transient=False)
+        text = english("{host} redirects more than {most} times", host=host, most=MOST_REDIRECTS)
+        raise SourceError(text, transient=False)
 
     async def _reply(self, task: _Task, answer: Answer, host: str, asked_at: datetime) -> Reply:
         answered_at = self._now()
@@ -190,8 +192,7 @@ class HttpClient:
             body = await read_body(answer, most_bytes=task.most_bytes)
         except Unusable as error:
             # Add the status: callers distinguish a bad answer from no answer.
-            text = f"{host}{error}"
-            raise SourceError(text, transient=error.transient, status=answer.status) from None
+            raise SourceError(error.reason(host), transient=error.transient, status=answer.status) from None
         return Reply(
             status=answer.status,
             headers=answer.headers,
@@ -276,11 +277,11 @@ async def _open_way(connection: Connection, proxy: Proxy, there: Address) -> Non
         answer = await _exchanged(connection, proxy.opening(there))
         if answer.has_more and 200 <= answer.status < 300:
             # Nobody speaks first in TLS. What the proxy says here could pass for a part of the answer.
-            raise BadAnswer(" sent more than its answer to CONNECT")
+            raise BadAnswer(mark_english("{host} sent more than its answer to CONNECT"))
     except TROUBLE as error:
         raise ProxyAway(error) from None
     if not 200 <= answer.status < 300:
-        raise SourceError(
-            f"the proxy on the way to {there.host} refused (HTTP {answer.status})",
-            transient=answer.status not in (403, 407),
+        text = english(
+            "the proxy on the way to {host} refused (HTTP {status})", host=there.host, status=answer.status
         )
+        raise SourceError(text, transient=answer.status not in (403, 407))

@@ -10,24 +10,30 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Final
 
 from tallyd.adapters.http.ca_store import StoreUnreadable
 from tallyd.core.errors import SourceError
 from tallyd.core.language.formats import span
-
-BROKEN_OFF: Final = " ended in the middle of its answer"
+from tallyd.core.language.messages import english, mark, mark_english
 
 
 class BadAnswer(Exception):  # noqa: N818 # this and the next are named after the finding
-    """What came is no whole answer. The text follows the name of the host."""
+    """What came is no whole answer. The message has a place for `{host}`."""
+
+    def __init__(self, message: str, **values: str) -> None:
+        super().__init__(message)
+        self._values = values
+
+    def reason(self, host: str) -> str:
+        """Return what is wrong, as a sentence about the host."""
+        return english(str(self), host=host, **self._values)
 
 
 class NoAnswer(BadAnswer):
     """The connection was closed before the first byte of the answer."""
 
     def __init__(self) -> None:
-        super().__init__(" closed the connection without an answer")
+        super().__init__(mark_english("{host} closed the connection without an answer"))
 
 
 class ProxyAway(Exception):  # noqa: N818 # see above
@@ -54,55 +60,62 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
     `trusted` is the only file with trusted authorities; None: those of this machine.
     """
     if isinstance(error, ProxyAway):
-        return explain(error.cause, host=f"the proxy on the way to {host}", limit_s=limit_s, trusted=trusted)
+        proxy = english("the proxy on the way to {host}", host=host)
+        return explain(error.cause, host=proxy, limit_s=limit_s, trusted=trusted)
     if isinstance(error, ssl.SSLError):
         return _tls_failed(error, host, trusted)
     if isinstance(error, TimeoutError) and not error.errno:
         return timed_out(host, limit_s)
-    transient = True
     if isinstance(error, BadAnswer):
-        text = str(error)
-    elif isinstance(error, socket.gaierror):
-        text = ": its name can't be resolved"
+        return SourceError(error.reason(host), transient=True)
+    transient = True
+    if isinstance(error, socket.gaierror):
+        why = mark("its name can't be resolved")
     elif isinstance(error, UnicodeError):
-        text, transient = ": this is not a valid host name", False
+        why, transient = mark("this is not a valid host name"), False
     elif isinstance(error, StoreUnreadable):
-        text, transient = f": {error}", False
+        why, transient = str(error), False
     elif isinstance(error, OSError) and error.errno:
-        text = f": {os.strerror(error.errno).lower()}"
+        why = os.strerror(error.errno).lower()
     else:
-        text = ": the connection failed"
-    return SourceError(host + text, transient=transient)
+        why = mark("the connection failed")
+    return SourceError(english("{place}: {why}", place=host, why=why), transient=transient)
 
 
 def timed_out(host: str, limit_s: float) -> SourceError:
     """Return the failure of a request that took too long."""
-    return SourceError(f"{host} timed out after {span(limit_s)}", transient=True)
+    text = english("{place} timed out after {duration}", place=host, duration=span(limit_s))
+    return SourceError(text, transient=True)
 
 
 def _tls_failed(error: ssl.SSLError, host: str, trusted: Path | None) -> SourceError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return _not_trusted(error, host, trusted)
     if error.reason in _NO_TLS:
-        return SourceError(
-            f"{host} does not speak TLS; is its address http:// and not https://?", transient=True
-        )
-    why = f" ({error.reason.lower().replace('_', ' ')})" if error.reason else ""
-    return SourceError(f"{host}: TLS failed{why}", transient=True)
+        text = english("{host} does not speak TLS; is its address http:// and not https://?", host=host)
+        return SourceError(text, transient=True)
+    why = error.reason.lower().replace("_", " ") if error.reason else ""
+    return SourceError(english("{host}: TLS failed[ ({why})]", host=host, why=why), transient=True)
 
 
 def _not_trusted(error: ssl.SSLCertVerificationError, host: str, trusted: Path | None) -> SourceError:
     code = error.verify_code
     if code == _EXPIRED:
-        advice = "it must be renewed there, unless this machine's clock is wrong"
+        advice = mark("it must be renewed there, unless this machine's clock is wrong")
     elif code == _NOT_YET_VALID:
-        advice = "look at this machine's clock"
+        advice = mark("look at this machine's clock")
     elif code in (_WRONG_NAME, _WRONG_ADDRESS):
-        advice = "use the host name that the certificate is for"
+        advice = mark("use the host name that the certificate is for")
+    elif trusted:
+        advice = english("if it is the right one, put its issuer into {file}", file=trusted)
     else:
-        place = f"into {trusted}" if trusted else "to this machine's trusted certificates"
-        advice = f"if it is the right one, {'put' if trusted else 'add'} its issuer {place}"
-    what = error.verify_message.rstrip(".")
+        advice = mark("if it is the right one, add its issuer to this machine's trusted certificates")
+    text = english(
+        "{host}: certificate not trusted ({flaw}); {advice}",
+        host=host,
+        flaw=error.verify_message.rstrip("."),
+        advice=advice,
+    )
     # A machine without a clock battery boots in the past. That passes once it has synchronized its clock.
     passing = code == _NOT_YET_VALID
-    return SourceError(f"{host}: certificate not trusted ({what}); {advice}", transient=passing)
+    return SourceError(text, transient=passing)

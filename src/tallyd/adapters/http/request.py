@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from tallyd.contract.http import Request
 from tallyd.core.addresses import host_of
 from tallyd.core.errors import SourceError
+from tallyd.core.language.messages import mark
 from tallyd.settings.headers import HEADER_NAME
 
 _HEADER_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
@@ -139,7 +140,7 @@ def prepared(request: Request, headers: Iterable[tuple[str, str]]) -> PreparedRe
     for name, value in headers:
         last[name.lower()] = name, value
         if not HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise SourceError("a header holds characters that can't be sent", transient=False)
+            raise SourceError(mark("a header holds characters that can't be sent"), transient=False)
     with contextlib.suppress(ValueError):
         address = address_of(request.url, request.params)
         if address.login is not None:
@@ -147,6 +148,5 @@ def prepared(request: Request, headers: Iterable[tuple[str, str]]) -> PreparedRe
         return PreparedRequest(
             request.method, request.url, address, dict(last.values()), request.body, request.is_sent_once
         )
-    raise SourceError(
-        "the address can't be read; it must begin with https:// and name a host", transient=False
-    )
+    text = mark("the address can't be read; it must begin with https:// and name a host")
+    raise SourceError(text, transient=False)

@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tallyd.core.addresses import host_of, origin_of
 from tallyd.core.errors import SourceError
+from tallyd.core.language.messages import english
 from tallyd.core.texts import shortened
 
 _PARTIAL = 206
@@ -31,15 +32,17 @@ def refusal(status: int, headers: Mapping[str, str], *, host: str, now: datetime
     408, 425, 429 and 5xx are transient and may have a `Retry-After`.
     """
     if status == _PARTIAL:
-        text = f"{host} sent only a part of its answer (HTTP {status})"
+        text = english("{host} sent only a part of its answer (HTTP {status})", host=host, status=status)
         return SourceError(text, transient=True, status=status)
     if status in (401, 403):
-        return SourceError(f"{host}: access refused (HTTP {status})", transient=False, status=status)
+        text = english("{host}: access refused (HTTP {status})", host=host, status=status)
+        return SourceError(text, transient=False, status=status)
     if status == 407:
-        return SourceError(f"{host}: the proxy refused access (HTTP 407)", transient=False, status=status)
+        text = english("{host}: the proxy refused access (HTTP 407)", host=host)
+        return SourceError(text, transient=False, status=status)
     transient = status in _PASSING or status >= 500
     return SourceError(
-        f"{host} answered HTTP {status}",
+        english("{host} answered HTTP {status}", host=host, status=status),
         transient=transient,
         retry_after_s=retry_after_s(headers, now=now) if transient else None,
         status=status,
@@ -90,11 +93,12 @@ def redirect_of(status: int, headers: Mapping[str, str]) -> str | None:
 
 def moved(status: int, *, host: str) -> SourceError:
     """Return the failure of a POST whose answer is a redirect."""
-    return SourceError(
-        f"{host} redirects (HTTP {status}), which is not followed with a report; set the new address",
-        transient=False,
+    text = english(
+        "{host} redirects (HTTP {status}), which is not followed with a report; set the new address",
+        host=host,
         status=status,
     )
+    return SourceError(text, transient=False, status=status)
 
 
 def followed(url: str, location: str, *, host: str) -> str:
@@ -109,16 +113,20 @@ def followed(url: str, location: str, *, host: str) -> str:
         before, after = origin_of(url), origin_of(target)
         named = shortened(host_of(target), 80)
     except ValueError:
-        raise SourceError(f"{host} redirects to an address that can't be read", transient=False) from None
+        text = english("{host} redirects to an address that can't be read", host=host)
+        raise SourceError(text, transient=False) from None
     upgraded = before[0] == "http" and after in {("https", before[1], port) for port in (443, before[2])}
     if "@" not in urlsplit(target).netloc and (before == after or upgraded):
         return target
     if before[:2] == ("https", after[1]) and after[0] == "http":
-        raise SourceError(f"{host} redirects from https to http, which is not followed", transient=False)
-    raise SourceError(
-        f"{host} redirects to {named}, which is not followed; if that is right, set the new address",
-        transient=False,
+        text = english("{host} redirects from https to http, which is not followed", host=host)
+        raise SourceError(text, transient=False)
+    text = english(
+        "{host} redirects to {other}, which is not followed; if that is right, set the new address",
+        host=host,
+        other=named,
     )
+    raise SourceError(text, transient=False)
 
 
 def _as_utf8(header: str) -> str:

@@ -15,6 +15,7 @@ from tallyd.adapters.inbox.rename import ChangedError, identity
 from tallyd.adapters.inbox.tracking import Troubles
 from tallyd.contract.inbox import Identity, Waiting
 from tallyd.core.errors import InboxError
+from tallyd.core.language.messages import english
 from tallyd.core.reading import Json
 
 
@@ -54,7 +55,8 @@ class Files:
     def chunks(self, waiting: Waiting) -> Iterator[bytes]:
         """See `Folder.chunks`."""
         if waiting.size > self._max_bytes:
-            raise self._failed(waiting, waiting.identity, f"is larger than {self._max_bytes} bytes")
+            reason = english("is larger than {most} bytes", most=self._max_bytes)
+            raise self._failed(waiting, waiting.identity, reason)
         descriptor, found = self._open(waiting)
         try:
             if found != waiting.identity:
@@ -90,7 +92,7 @@ class Files:
         try:
             return open_regular(*self._use().folder_of(waiting.key))
         except FileNotFoundError as error:
-            raise InboxError(f"{waiting.name} is gone") from error
+            raise InboxError(english("{file} is gone", file=waiting.name)) from error
         except (OSError, InboxError) as error:
             raise self._unusable(waiting, error) from error
         finally:
@@ -142,7 +144,7 @@ class Files:
     def _failed(self, waiting: Waiting, found: Identity | None, reason: str) -> InboxError:
         if found is not None:
             self._troubles.note(waiting.key, found, reason)
-        return InboxError(f"{waiting.name}: {reason}")
+        return InboxError(english("{place}: {why}", place=waiting.name, why=reason))
 
     def _identity_of(self, waiting: Waiting) -> Identity | None:
         """Return the identity of the file that has the name now; None if there is none, or if unknown."""
@@ -156,4 +158,5 @@ class Files:
 
 
 def _changed(waiting: Waiting) -> InboxError:
-    return InboxError(f"{waiting.name} changed after it was seen; tallyd checks it again later")
+    text = english("{file} changed after it was seen; tallyd checks it again later", file=waiting.name)
+    return InboxError(text)

@@ -17,6 +17,7 @@ from typing import Literal
 
 from tallyd.adapters.inbox.errors import why
 from tallyd.core.errors import InboxError
+from tallyd.core.language.messages import english
 from tallyd.core.texts import visible
 
 OWN = ".tallyd"
@@ -50,11 +51,13 @@ class OpenInbox:
             self.descriptor = os.open(path, _FOLDER)
         except OSError as error:
             if error.errno in _GONE:
-                raise AwayError(f"{self.shown} is not there: {why(error)}", "gone") from error
-            raise InboxError(f"{self.shown}: {why(error)}") from error
+                text = english("{folder} is not there: {why}", folder=self.shown, why=why(error))
+                raise AwayError(text, "gone") from error
+            raise _failed(self.shown, error) from error
         if is_mount and not _is_mounted(self.descriptor):
             os.close(self.descriptor)
-            raise AwayError(f"nothing is mounted on {self.shown}", "unmounted")
+            text = english("nothing is mounted on {folder}", folder=self.shown)
+            raise AwayError(text, "unmounted")
 
     def __enter__(self) -> OpenInbox:
         return self
@@ -150,18 +153,27 @@ def _ours(descriptor: int, shown: str) -> int:
                 os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~0o022)
         return descriptor
     os.close(descriptor)
-    raise InboxError(
-        f"{shown} belongs to user {found.st_uid}, not to the user of tallyd ({os.geteuid()}), "
-        "who could read or replace files there. Remove it, or change its owner."
+    text = english(
+        "{folder} belongs to user {user_id}, not to the user of tallyd ({own_id}), "
+        "who could read or replace files there. Remove it, or change its owner.",
+        folder=shown,
+        user_id=found.st_uid,
+        own_id=os.geteuid(),
     )
+    raise InboxError(text)
 
 
 def _refused(error: OSError, shown: str) -> InboxError:
     if error.errno in _NO_FOLDER:
-        return InboxError(
-            f"{shown} is a symbolic link or a file, but tallyd needs a folder there. Remove it."
+        text = english(
+            "{folder} is a symbolic link or a file, but tallyd needs a folder there. Remove it.", folder=shown
         )
-    return InboxError(f"{shown}: {why(error)}")
+        return InboxError(text)
+    return _failed(shown, error)
+
+
+def _failed(shown: str, error: OSError) -> InboxError:
+    return InboxError(english("{place}: {why}", place=shown, why=why(error)))
 
 
 def _is_mounted(descriptor: int) -> bool:

@@ -22,6 +22,7 @@ from tallyd.adapters.inbox.scan import Scan
 from tallyd.adapters.inbox.tracking import Arrivals, Settling, Troubles
 from tallyd.contract.inbox import Look, Waiting
 from tallyd.core.errors import InboxError
+from tallyd.core.language.messages import english
 from tallyd.core.reading import Json
 
 if TYPE_CHECKING:
@@ -213,4 +214,5 @@ class Folder:
             try:
                 yield inbox
             except OSError as error:
-                raise InboxError(f"{inbox.shown}/{OWN}: {why(error)}") from error
+                text = english("{place}: {why}", place=f"{inbox.shown}/{OWN}", why=why(error))
+                raise InboxError(text) from error

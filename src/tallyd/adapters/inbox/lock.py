@@ -13,6 +13,7 @@ from contextlib import suppress
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.folders import OWN, OpenInbox
 from tallyd.core.errors import InboxError
+from tallyd.core.language.messages import english, mark
 
 _NAME = "lock"
 
@@ -21,10 +22,13 @@ class InboxHeldError(InboxError):
     """Another process has locked this inbox. `pid` is its process id, None if it can't be read."""
 
     def __init__(self, shown: str, pid: int | None) -> None:
-        super().__init__(
-            f"{shown} is the inbox of another tallyd (process {pid or 'unknown'}); "
-            "stop that one, or give this poller its own folder"
+        text = english(
+            "{folder} is the inbox of another tallyd (process {pid}); "
+            "stop that one, or give this poller its own folder",
+            folder=shown,
+            pid=pid or mark("unknown"),
         )
+        super().__init__(text)
         self.pid = pid
 
 
@@ -43,7 +47,7 @@ class InboxLock:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(_NAME, flags, 0o600, dir_fd=inbox.own(make=True))
         except OSError as error:
-            raise InboxError(f"{inbox.shown}: no lock in {OWN}: {why(error)}") from error
+            raise _failed(inbox.shown, error) from error
         try:
             self._lock(descriptor, inbox.shown)
         except BaseException:
@@ -59,14 +63,14 @@ class InboxLock:
 
     def _lock(self, descriptor: int, shown: str) -> None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InboxError(f"{shown}/{OWN}/{_NAME} is not a file. Remove it.")
+            raise InboxError(english("{file} is not a file. Remove it.", file=f"{shown}/{OWN}/{_NAME}"))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             text = os.pread(descriptor, 20, 0).strip()
             raise InboxHeldError(shown, int(text) if text.isdigit() else None) from error
         except OSError as error:
-            raise InboxError(f"{shown}: no lock in {OWN}: {why(error)}") from error
+            raise _failed(shown, error) from error
         with suppress(OSError):  # a full disk: the lock works, but it does not show our pid
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -80,3 +84,7 @@ class InboxLock:
             return False
         held = os.fstat(self._descriptor)
         return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+
+def _failed(shown: str, error: OSError) -> InboxError:
+    return InboxError(english("{folder}: no lock in .tallyd: {why}", folder=shown, why=why(error)))

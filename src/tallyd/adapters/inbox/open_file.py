@@ -8,6 +8,7 @@ import stat
 
 from tallyd.adapters.inbox.rename import identity
 from tallyd.contract.inbox import Identity
+from tallyd.core.language.messages import mark
 
 CHUNK_BYTES = 256 * 1024
 # O_NONBLOCK: if a FIFO has replaced the file, opening it would block all other files.
@@ -20,7 +21,7 @@ class NotRegularError(OSError):
     """It is not a regular file (any more)."""
 
     def __init__(self) -> None:
-        super().__init__(0, "no regular file")
+        super().__init__(0, mark("no regular file"))
 
 
 def open_regular(folder: int, name: str) -> tuple[int, Identity]:

@@ -13,6 +13,7 @@ from tallyd.adapters.inbox.filenames import REASON, Pattern, flat_name, free_nam
 from tallyd.adapters.inbox.folders import OpenInbox
 from tallyd.adapters.inbox.rename import Wanted, identity, take
 from tallyd.contract.inbox import Waiting
+from tallyd.core.language.messages import mark
 from tallyd.core.reading import Json
 
 DONE, REJECTED, GOING = "done", "rejected", "going"
@@ -102,4 +103,4 @@ def _exists(name: str, folder: int) -> bool:
 
 
 def _all_taken() -> OSError:
-    return OSError(errno.EEXIST, "no free name found")
+    return OSError(errno.EEXIST, mark("no free name found"))

@@ -20,6 +20,7 @@ from tallyd.adapters.inbox.quarantine import REJECTED
 from tallyd.adapters.inbox.rename import put_back
 from tallyd.contract.inbox import instant
 from tallyd.core.errors import InboxError
+from tallyd.core.language.messages import english, mark
 from tallyd.core.reading import Json
 from tallyd.core.texts import listed, visible
 
@@ -89,12 +90,17 @@ class RejectedFiles:
             if unknown:
                 ends = {one.name for one in files} & {name.rpartition("/")[2] for name in unknown}
                 near = listed([visible(one.path) for one in files if one.name in ends])
-                form = (
-                    f"did you mean {near}?" if near else "write SOURCE/NAME, as `files --rejected` lists them"
+                advice = (
+                    english("did you mean {names}?", names=near)
+                    if near
+                    else mark("write SOURCE/NAME, as `files --rejected` lists them")
                 )
-                raise InboxError(
-                    f"not among the rejected files: {visible(', '.join(sorted(unknown)))}; {form}"
+                text = english(
+                    "not among the rejected files: {names}; {advice}",
+                    names=visible(", ".join(sorted(unknown))),
+                    advice=advice,
                 )
+                raise InboxError(text)
             files = [one for one in files if one.path in names]
         if not files:
             return ()
@@ -123,14 +129,18 @@ class RejectedFiles:
     ) -> None:
         for one in files:
             if one.source not in folders:
-                raise InboxError(
-                    f"the folder of source {one.source} is gone, and tallyd can't know its exact name from "
-                    f"the source; create it again in {inbox.shown}, then replay"
+                text = english(
+                    "the folder of source {source} is gone, and tallyd can't know its exact name from "
+                    "the source; create it again in {folder}, then replay",
+                    source=one.source,
+                    folder=inbox.shown,
                 )
+                raise InboxError(text)
             if not self._pattern.wants(one.name):
-                raise InboxError(
-                    f"{one.path} does not match `pattern`; move it from .tallyd/{REJECTED} by hand"
+                text = english(
+                    "{file} does not match `pattern`; move it from .tallyd/rejected by hand", file=one.path
                 )
+                raise InboxError(text)
 
     def _folders(self, inbox: OpenInbox) -> Mapping[str, str]:
         """Return the folder of each source ("" for the inbox itself), also of those to create."""
@@ -152,7 +162,8 @@ class RejectedFiles:
         except FileNotFoundError:
             return False  # another replay was faster
         except OSError as error:
-            raise InboxError(f"{one.path} can't be moved back: {why(error)}") from error
+            text = english("{file} can't be moved back: {why}", file=one.path, why=why(error))
+            raise InboxError(text) from error
         finally:
             os.close(target)
         with suppress(OSError):  # the retention deletes it later

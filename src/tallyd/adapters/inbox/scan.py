@@ -11,9 +11,10 @@ from tallyd.adapters.inbox.folders import enter
 from tallyd.adapters.inbox.rename import identity
 from tallyd.adapters.inbox.tracking import MOST_TROUBLES, Settling, Troubles
 from tallyd.contract.inbox import Identity, Waiting
+from tallyd.core.language.messages import english, mark
 
 MOST_DEEP = 32
-_OTHER_MOUNT = (
+_OTHER_MOUNT = mark(
     "another disk or share is mounted here, and files can't be moved from it into .tallyd; "
     "mount it elsewhere and configure it as its own inbox"
 )
@@ -99,7 +100,8 @@ class Scan:
 
     def _sub_folder(self, parent: int, path: tuple[str, ...], source: str) -> None:
         if len(path) > MOST_DEEP:
-            self._note("/".join(path) + "/", f"more than {MOST_DEEP} folders deep; move it up")
+            reason = english("more than {most} folders deep; move it up", most=MOST_DEEP)
+            self._note("/".join(path) + "/", reason)
             return
         try:
             descriptor = enter(parent, path[-1])
