@@ -11,7 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from tallyd.core.language.messages import english
 from tallyd.core.naming import is_out_name
+from tallyd.core.system_words import reason_of
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -50,7 +52,7 @@ class OutFiles:
             _make_folder(path.parent, top=self.root.parent)
             self._replace(path, content)
         except OSError as error:
-            raise OutError(f"cannot write {path}: {_reason(error)}") from error
+            raise _not_written(path, error) from error
         return "written"
 
     def write_latest(self, poller: str, text: str) -> None:
@@ -60,7 +62,7 @@ class OutFiles:
             _make_folder(path.parent, top=self.root.parent)
             self._replace(path, text.encode("utf-8"))
         except OSError as error:
-            raise OutError(f"cannot write {path}: {_reason(error)}") from error
+            raise _not_written(path, error) from error
 
     def remove_leftovers(self) -> int:
         """Delete temporary files of a killed process; return how many."""
@@ -187,5 +189,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+def _not_written(path: Path, error: OSError) -> OutError:
+    return OutError(english("cannot write {file}: {why}", file=path, why=reason_of(error)))

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from tallyd.core.errors import SourceError
 from tallyd.core.language.messages import english
+from tallyd.core.system_words import reason_of
 
 Rest: TypeAlias = tuple[str, ...]
 """What is left of a pattern below some folder: a part for each name."""
@@ -43,13 +44,15 @@ def newest_of(pattern: str, *, deadline_s: float) -> tuple[datetime | None, str]
     except OSError as error:
         if isinstance(error, TimeoutError) and error.errno is None:
             raise
-        raise SourceError(f"{error.filename}: {(error.strerror or '').lower()}", transient=True) from None
+        text = english("{place}: {why}", place=error.filename, why=reason_of(error))
+        raise SourceError(text, transient=True) from None
     if newest_ns is None:
         return None, _why_none(pattern, other)
     try:
         return datetime.fromtimestamp(newest_ns / 1e9, UTC), ""
     except (ValueError, OverflowError):
-        raise SourceError(f"{folder}: a file has a time of no year that there is", transient=True) from None
+        text = english("{folder}: a file has a time of no year that there is", folder=folder)
+        raise SourceError(text, transient=True) from None
 
 
 def fixed_folder(pattern: str) -> str:

@@ -24,6 +24,7 @@ from tallyd.adapters.records.engine.errors import (
     reason_of,
 )
 from tallyd.core.errors import RecordsError, SourceError
+from tallyd.core.language.messages import english, mark
 
 Rows: TypeAlias = tuple[tuple[object, ...], ...]
 
@@ -32,9 +33,9 @@ MOST_ROWS: Final = 2
 _AWAY: Final = (LOST, SLOW, HELD, CROWDED, ENDING)
 """What says nothing about the query."""
 _NOT_OURS: Final = {
-    NO_TABLES: "it does not know a table or column of the query, or cannot run it",
-    SYNTAX: "it cannot read the query; write one SELECT, in the SQL of this database",
-    CANT_OPEN: "the file is missing or can't be opened",
+    NO_TABLES: mark("it does not know a table or column of the query, or cannot run it"),
+    SYNTAX: mark("it cannot read the query; write one SELECT, in the SQL of this database"),
+    CANT_OPEN: mark("the file is missing or can't be opened"),
 }
 _STEPS: Final = 10_000
 """Between two looks at the clock, in steps of SQLite's machine: about a millisecond."""
@@ -64,7 +65,7 @@ class Databases:
 
     def place_of(self, url: str, *, timeout_s: float) -> str:
         """Return the name for messages, as far as it is known."""
-        _, place = self._engines.get((url, timeout_s), (None, "the database"))
+        _, place = self._engines.get((url, timeout_s), (None, mark("the database")))
         return place
 
     def close(self) -> None:
@@ -116,11 +117,11 @@ def _explained(engine: Engine, place: str, *, has_answered: bool) -> Iterator[No
         raise SourceError(error.text, transient=True) from None
     except (ValueError, ArithmeticError):
         # A driver could not read a value, such as MariaDB's 0000-00-00. Its text would hold that value.
-        raise QueryFailed("its value can't be read") from None
+        raise QueryFailed(mark("its value can't be read")) from None
     except (SQLAlchemyError, driver.Error) as error:
         reason = reason_of(error)
         for ours, theirs in _NOT_OURS.items():
             reason = reason.replace(ours, theirs)
         if has_answered and not reason.startswith(_AWAY):
             raise QueryFailed(reason) from None
-        raise SourceError(f"{place}: {reason}", transient=True) from None
+        raise SourceError(english("{place}: {why}", place=place, why=reason), transient=True) from None

@@ -14,6 +14,7 @@ from tallyd.adapters.reads.files import fixed_folder, newest_of
 from tallyd.contract.reads import NewestFile, QueryResult
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.language.formats import span
+from tallyd.core.language.messages import english, mark
 
 if TYPE_CHECKING:
     from tallyd.adapters.reads.queries import Databases
@@ -100,9 +101,11 @@ class TimedReads:
             # A new exception: the old one may have a context.
             outcome = SourceError(failure.text, transient=failure.transient)
         except TimeoutError:
-            outcome = SourceError(f"{place()} timed out after {span(timeout_s)}", transient=True)
+            text = english("{place} timed out after {duration}", place=place(), duration=span(timeout_s))
+            outcome = SourceError(text, transient=True)
         except BlockingIOError:
-            outcome = SourceError(f"{place()}: this machine allows no more threads", transient=True)
+            text = english("{place}: {why}", place=place(), why=mark("this machine allows no more threads"))
+            outcome = SourceError(text, transient=True)
         except asyncio.CancelledError:
             outcome = Stopped()
         try:
@@ -124,5 +127,6 @@ class TimedReads:
             task.add_done_callback(lambda _: self._reads.pop(key))
         task, deadline_s = self._reads[key]
         if now_s > deadline_s:
-            raise SourceError(f"{place()}: an earlier look has not ended", transient=True)
+            text = english("{place}: {why}", place=place(), why=mark("an earlier look has not ended"))
+            raise SourceError(text, transient=True)
         return task

@@ -17,6 +17,7 @@ from tallyd.adapters.records.engine.engines import create_file, folder_of
 from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.tables import REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 from tallyd.migrations.sqlite import STATEMENTS
 
 WAIT_S: Final = 8
@@ -63,7 +64,8 @@ def hold_file(url: str, place: str) -> int | None:
             os.close(descriptor)
             raise
     except OSError as error:
-        raise RecordsError(f"{place}: {os.strerror(error.errno or 0).lower()}") from None
+        why = os.strerror(error.errno or 0).lower()
+        raise RecordsError(english("{place}: {why}", place=place, why=why)) from None
     return descriptor
 
 
@@ -74,7 +76,8 @@ def _wait_for(folder: int, place: str) -> None:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise RecordsError(f"{place}: another process is setting it up") from None
+                text = english("{database}: another process is setting it up", database=place)
+                raise RecordsError(text) from None
             time.sleep(0.05)
         except OSError:
             return  # some shares can't lock a folder; if two set it up at once, SQLite rejects one of them

@@ -15,6 +15,7 @@ from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 
 
 class Database:
@@ -67,7 +68,8 @@ class Database:
             return
         bring_up_to_date(self._url, self.access.place)
         if self.revision() != REVISION:
-            raise RecordsError(f"{self.access.place}: its tables could not be updated")
+            why = english("{database}: its tables could not be updated", database=self.access.place)
+            raise RecordsError(why)
 
     def _known_revision(self) -> str | None:
         stored = self.revision()

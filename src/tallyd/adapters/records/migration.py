@@ -7,13 +7,14 @@ upgrade.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Final
 
 from tallyd.adapters.child_process import environment, in_memory
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
+from tallyd.core.system_words import reason_of
 
 COMMAND: Final = (sys.executable, "-P", "-m", "tallyd.adapters.records.migration_main")
 LONGEST_S: Final = 600.0
@@ -23,9 +24,11 @@ class RecordsTooNewError(RecordsError):
     """A newer tallyd has updated the tables."""
 
     def __init__(self, place: str) -> None:
-        super().__init__(
-            f"{place}: its tables are from a newer tallyd; install that version again, or restore a backup"
+        text = english(
+            "{database}: its tables are from a newer tallyd; install that version again, or restore a backup",
+            database=place,
         )
+        super().__init__(text)
 
 
 def bring_up_to_date(url: str, place: str) -> None:
@@ -44,12 +47,15 @@ def bring_up_to_date(url: str, place: str) -> None:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise RecordsError(f"{place}: updating its tables took too long") from None
+            text = english("{database}: updating its tables took too long", database=place)
+            raise RecordsError(text) from None
         except OSError as error:
-            why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            raise RecordsError(
-                f"{place}: the process that updates its tables can't be started ({why})"
-            ) from None
+            text = english(
+                "{database}: the process that updates its tables can't be started ({why})",
+                database=place,
+                why=reason_of(error),
+            )
+            raise RecordsError(text) from None
     _raise_if_failed(done, place)
 
 
@@ -59,9 +65,12 @@ def _raise_if_failed(done: subprocess.CompletedProcess[bytes], place: str) -> No
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        raise RecordsError(
-            f"{place}: the process that updates its tables ended with status {done.returncode}"
-        ) from None
+        text = english(
+            "{database}: the process that updates its tables ended with status {status}",
+            database=place,
+            status=done.returncode,
+        )
+        raise RecordsError(text) from None
     if answer["too_new"]:
         raise RecordsTooNewError(place)
     raise RecordsError(answer["text"])

@@ -24,6 +24,7 @@ from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.migration import RecordsTooNewError
 from tallyd.adapters.records.tables import VERSION_TABLE
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 
 
 def main() -> int:
@@ -76,7 +77,8 @@ def _hold(connection: Connection, place: str) -> None:
     elif connection.dialect.name == "mysql":
         name = "CONCAT('tallyd ', LEFT(DATABASE(), 50))"
         if not connection.execute(text(f"SELECT GET_LOCK({name}, {WAIT_S})")).scalar():
-            raise RecordsError(f"{place}: another process is updating its tables")
+            why = english("{database}: another process is updating its tables", database=place)
+            raise RecordsError(why)
 
 
 def _stored(connection: Connection) -> str | None:

@@ -12,7 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tallyd.adapters.state.alerts import Alerts
-from tallyd.adapters.state.connection import StateDamagedError, StateError, StateFile, StateTooNewError
+from tallyd.adapters.state.connection import (
+    StateDamagedError,
+    StateError,
+    StateFile,
+    StateTooNewError,
+    damaged,
+)
 from tallyd.adapters.state.incidents import Incidents
 from tallyd.adapters.state.notifications import Notifications
 from tallyd.adapters.state.out_files import OutFileRows
@@ -83,11 +89,11 @@ class State:
             self.out_files.check()
             self.outbox.check()
         except (ValueError, TypeError) as error:  # TypeError: bytes instead of text
-            raise StateDamagedError(f"{self.path} is damaged: {error}") from error
+            raise damaged(self.path, error) from error
         except StateError as error:
             # Our queries are fixed, so SQLite's general error means that a table has changed.
             if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
-                raise StateDamagedError(f"{self.path} is damaged: {error.__cause__}") from error
+                raise damaged(self.path, error.__cause__) from error
             raise
 
     def is_in_place(self) -> bool:

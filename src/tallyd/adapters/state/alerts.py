@@ -9,10 +9,11 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from tallyd.adapters.state import incidents
-from tallyd.adapters.state.connection import StateDamagedError, StateFile, Unchanged
+from tallyd.adapters.state.connection import StateFile, Unchanged, damaged
 from tallyd.adapters.state.notifications import known_mutes
 from tallyd.core.alerts.mutes import matches
 from tallyd.core.alerts.rules import Alert, Evaluation, Observations, acknowledge, evaluate
+from tallyd.core.language.messages import english
 from tallyd.core.language.templates import read_template
 
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
@@ -107,7 +108,8 @@ def _alerts(rows: Iterable[tuple[str]]) -> tuple[Alert, ...]:
             for template in (alert.text, alert.over):
                 read_template(template)
     except ValueError as error:
-        raise StateDamagedError(f"state.db is damaged: an alert makes no sense ({error})") from error
+        why = english("an alert makes no sense ({error})", error=error)
+        raise damaged("state.db", why) from error
     return found
 
 

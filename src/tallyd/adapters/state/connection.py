@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from tallyd.core.language.messages import english, mark
+from tallyd.core.system_words import reason_of
+
 SCHEMA_VERSION = 1
 BUSY_S = 1.0
 """How long a transaction waits for another process. Meanwhile all threads of this process wait too."""
@@ -89,6 +92,11 @@ class StateDamagedError(StateError):
     """state.db is not a database, or a damaged one."""
 
 
+def damaged(file: Path | str, why: object) -> StateDamagedError:
+    """Return the exception for a file that makes no sense."""
+    return StateDamagedError(english("{file} is damaged: {why}", file=file, why=why))
+
+
 class StateFile:
     """An open state.db. The threads of this process share one connection and a lock.
 
@@ -135,11 +143,13 @@ class StateFile:
             (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if sound != "ok":
-            raise StateDamagedError(f"{self.path} is damaged: {sound}")
+            raise damaged(self.path, sound)
         if version > SCHEMA_VERSION:
-            raise StateTooNewError(
-                f"{self.path} was written by a newer tallyd; install that version again, or restore a backup"
+            text = english(
+                "{file} was written by a newer tallyd; install that version again, or restore a backup",
+                file=self.path,
             )
+            raise StateTooNewError(text)
         if version == 0:
             self._create()
 
@@ -148,7 +158,7 @@ class StateFile:
             # Check again: another process may have been faster.
             if db.execute("PRAGMA user_version").fetchone() == (0,):
                 if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
-                    raise StateDamagedError(f"{self.path} is damaged: it has tables but no version")
+                    raise damaged(self.path, mark("it has tables but no version"))
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -220,17 +230,17 @@ class StateFile:
             # opening, our statements are fixed, so the general code means a wrong header or schema.
             code = getattr(error, "sqlite_errorcode", None)
             if code is None or (opening and code == sqlite3.SQLITE_ERROR):
-                raise StateDamagedError(f"{self.path} is damaged: {error}") from error
-            raise StateError(f"{self.path}: {error}") from error
+                raise damaged(self.path, error) from error
+            raise StateError(english("{place}: {why}", place=self.path, why=error)) from error
         except UnicodeDecodeError as error:
             # SQLite quotes the damaged text in its message, and Python can't decode that.
-            raise StateDamagedError(f"{self.path} is damaged: {error.reason}") from error
+            raise damaged(self.path, error.reason) from error
         except sqlite3.IntegrityError:
             raise  # a bug in tallyd, not a problem of the disk
         except sqlite3.DatabaseError as error:
-            raise StateDamagedError(f"{self.path} is damaged: {error}") from error
+            raise damaged(self.path, error) from error
         except OSError as error:
-            raise StateError(f"{self.path}: {error.strerror}") from error
+            raise StateError(english("{place}: {why}", place=self.path, why=reason_of(error))) from error
 
 
 T = TypeVar("T")

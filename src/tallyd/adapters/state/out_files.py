@@ -10,8 +10,9 @@ from itertools import chain, count
 from typing import cast
 
 from tallyd.adapters.state.bodies import packed, unpacked
-from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.connection import StateFile, damaged
 from tallyd.adapters.state.types import OutFile
+from tallyd.core.language.messages import mark
 from tallyd.core.naming import numbered
 from tallyd.core.out_document import stored_text
 from tallyd.core.reading import Json
@@ -91,7 +92,7 @@ class OutFileRows:
             )
             names = frozenset(name for (name,) in rows)
         if not all(isinstance(name, str) for name in names):
-            raise StateDamagedError("state.db is damaged: the name of an out file is not text")
+            raise damaged("state.db", mark("the name of an out file is not text"))
         return names
 
     def check(self) -> None:

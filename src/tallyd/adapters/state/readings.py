@@ -10,7 +10,7 @@ from typing import cast
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.bodies import packed
-from tallyd.adapters.state.connection import StateDamagedError, StateFile
+from tallyd.adapters.state.connection import StateFile, damaged
 from tallyd.adapters.state.history import ReadingHistory
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
@@ -74,7 +74,7 @@ class Readings(ReadingHistory):
                 count = sum(_restore(db, each) for each in found)
             except sqlite3.IntegrityError as error:
                 # The names are not in the table, so its index is damaged.
-                raise StateDamagedError(f"{self._file.path} is damaged: {error}") from error
+                raise damaged(self._file.path, error) from error
             for (poller, job), names in marks.items():
                 (newest,) = db.execute(
                     "SELECT max(due_at) FROM reading WHERE poller=? AND job=? AND outcome='taken'",

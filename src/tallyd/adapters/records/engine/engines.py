@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english, mark
 
 PATIENCE_S: Final = 12.0
 """Time limit for one answer.
@@ -26,7 +27,7 @@ After a dead connection come a ping and a new connection: together below 30 s.
 _LOCK_SHARE: Final = 2 / 3
 """The part of it to wait for a lock. It is shorter, so that the server's own message arrives in time."""
 
-_FORMS: Final = "sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://..."
+_FORMS: Final = mark("sqlite:////PATH, postgresql+psycopg://... or mysql+pymysql://...")
 _WRITES: Final = "tallyd_writes"
 
 
@@ -40,13 +41,15 @@ def engine_of(url: str, *, patience_s: float, reads_only: bool = False) -> tuple
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise RecordsError(f"the database's URL can't be read; write it as {_FORMS}") from None
+        text = english("the database's URL can't be read; write it as {forms}", forms=_FORMS)
+        raise RecordsError(text) from None
     for name in ("sqlalchemy.pool", "sqlalchemy.engine", "psycopg"):
         # Their errors are also raised, and their debug lines show data.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     make = _KINDS.get(parsed.drivername)
     if make is None:
-        raise RecordsError(f"the kind of database in the URL is unknown; write it as {_FORMS}")
+        text = english("the kind of database in the URL is unknown; write it as {forms}", forms=_FORMS)
+        raise RecordsError(text)
     return make(parsed, patience_s, reads_only)
 
 
@@ -61,7 +64,7 @@ def for_writing(connection: Connection) -> Connection:
 def _sqlite(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     path = Path(url.database or "")
     if not path.is_absolute() or url.query or url.host:
-        raise RecordsError("the database's URL must contain an absolute path: sqlite:////PATH")
+        raise RecordsError(mark("the database's URL must contain an absolute path: sqlite:////PATH"))
 
     def connect() -> sqlite3.Connection:
         # `rw`: a missing file is an error. A new one would be empty, and counts would begin at zero.
@@ -142,11 +145,11 @@ def _postgresql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, 
     try:
         from psycopg import pq  # noqa: PLC0415 # an extra
     except ImportError:
-        raise RecordsError(
-            "PostgreSQL needs psycopg, which is not installed: pip install 'tallyd[postgres]'"
-        ) from None
+        text = english("PostgreSQL needs psycopg, which is not installed: pip install 'tallyd[[postgres]]'")
+        raise RecordsError(text) from None
     _options_known(url, {each.keyword.decode() for each in pq.Conninfo.get_defaults()})
-    place = _place("PostgreSQL", url)
+    host = _host_of(url)
+    place = english("PostgreSQL at {host}", host=host) if host else mark("PostgreSQL on this machine")
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -174,7 +177,11 @@ def _bound(engine: Engine, place: str, patience_s: float, reads_only: bool) -> N
 
     def prepare(connection: Any, _record: object) -> None:
         if not reads_only and connection.info.parameter_status("server_encoding") != "UTF8":
-            raise RecordsError(f"{place}: its encoding is not UTF8; create the database with ENCODING 'UTF8'")
+            text = english(
+                "{database}: its encoding is not UTF8; create the database with ENCODING 'UTF8'",
+                database=place,
+            )
+            raise RecordsError(text)
         # Ours has no limit for a statement: one COPY may read a large file. Each answer has its own limit.
         limit_ms = int(patience_s * 1000) if reads_only else 0
         lock_ms = int(patience_s * _LOCK_SHARE * 1000)
@@ -210,9 +217,10 @@ def _mysql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     try:
         import pymysql  # type: ignore[import-untyped] # noqa: F401, PLC0415 # an extra; it brings no types
     except ImportError:
-        raise RecordsError(
-            "MariaDB and MySQL need PyMySQL, which is not installed: pip install 'tallyd[mysql]'"
-        ) from None
+        text = english(
+            "MariaDB and MySQL need PyMySQL, which is not installed: pip install 'tallyd[[mysql]]'"
+        )
+        raise RecordsError(text) from None
     _options_known(url, _MYSQL_OPTIONS)
     lock_s = max(1, int(patience_s * _LOCK_SHARE))
     engine = create_engine(
@@ -232,7 +240,10 @@ def _mysql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
             f" time_zone='+00:00'{_mysql_limits(patience_s) if reads_only else ''}",
         },
     )
-    return engine, _place("MariaDB or MySQL", url)
+    host = _host_of(url)
+    return engine, (
+        english("MariaDB or MySQL at {host}", host=host) if host else mark("MariaDB or MySQL on this machine")
+    )
 
 
 def _mysql_limits(patience_s: float) -> str:
@@ -247,18 +258,20 @@ def _mysql_limits(patience_s: float) -> str:
 def _options_known(url: URL, known: Collection[str]) -> None:
     if not set(url.query) <= set(known):
         # Do not show the option: the text after a `?` may be the rest of a password.
-        raise RecordsError(
+        text = mark(
             "the database's URL has an option (after the `?`) that the driver does not know; if the password"
             " contains a `?`, write it as %3F"
         )
+        raise RecordsError(text)
 
 
-def _place(kind: str, url: URL) -> str:
+def _host_of(url: URL) -> str:
+    """Return the host with its port, if there is one; empty: this machine."""
     named = url.host or url.query.get("host") or url.query.get("unix_socket")
     if not isinstance(named, str) or named.startswith("/"):
-        return f"{kind} on this machine"
+        return ""
     host = f"[{named}]" if ":" in named else named
-    return f"{kind} at {host}:{url.port}" if url.port else f"{kind} at {host}"
+    return f"{host}:{url.port}" if url.port else host
 
 
 _KINDS: Final[dict[str, Callable[[URL, float, bool], tuple[Engine, str]]]] = {

@@ -15,34 +15,35 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english, mark
 
-SYNTAX: Final = "it cannot read the statement"
-LOST: Final = "the connection was lost, or could not be made"
-NO_TABLES: Final = "its tables are not as tallyd made them; restart tallyd, which updates them"
-CANT_OPEN: Final = "the file is missing or can't be opened; restore it, or restart for a new one"
-HELD: Final = "another process has locked it; try again"
-_FULL: Final = "its disk is full"
-_READ_ONLY: Final = "it is read-only"
-CROWDED: Final = "it accepts no more connections"
-_LOGIN: Final = "it rejects this user or password"
-_NO_DATABASE: Final = "there is no database with this name"
-_RIGHTS: Final = "this user does not have the necessary rights"
-SLOW: Final = "it did not answer in time"
-_REFUSED: Final = "nothing accepts connections there"
-_NO_HOST: Final = "the host's name can't be resolved"
-ENDING: Final = "it is starting or stopping, or an administrator ended the connection"
+SYNTAX: Final = mark("it cannot read the statement")
+LOST: Final = mark("the connection was lost, or could not be made")
+NO_TABLES: Final = mark("its tables are not as tallyd made them; restart tallyd, which updates them")
+CANT_OPEN: Final = mark("the file is missing or can't be opened; restore it, or restart for a new one")
+HELD: Final = mark("another process has locked it; try again")
+_FULL: Final = mark("its disk is full")
+_READ_ONLY: Final = mark("it is read-only")
+CROWDED: Final = mark("it accepts no more connections")
+_LOGIN: Final = mark("it rejects this user or password")
+_NO_DATABASE: Final = mark("there is no database with this name")
+_RIGHTS: Final = mark("this user does not have the necessary rights")
+SLOW: Final = mark("it did not answer in time")
+_REFUSED: Final = mark("nothing accepts connections there")
+_NO_HOST: Final = mark("the host's name can't be resolved")
+ENDING: Final = mark("it is starting or stopping, or an administrator ended the connection")
 
 _SQLITE: Final = MappingProxyType(
     {
-        "SQLITE_FULL": "the disk is full",
+        "SQLITE_FULL": mark("the disk is full"),
         "SQLITE_BUSY": HELD,
         "SQLITE_LOCKED": HELD,
         "SQLITE_READONLY": _READ_ONLY,
         "SQLITE_CANTOPEN": CANT_OPEN,
         "SQLITE_INTERRUPT": SLOW,
-        "SQLITE_CORRUPT": "the file is damaged",
-        "SQLITE_NOTADB": "the file is not a SQLite database",
-        "SQLITE_IOERR": "the disk can't be read or written",
+        "SQLITE_CORRUPT": mark("the file is damaged"),
+        "SQLITE_NOTADB": mark("the file is not a SQLite database"),
+        "SQLITE_IOERR": mark("the disk can't be read or written"),
         "SQLITE_ERROR": NO_TABLES,
     }
 )
@@ -113,7 +114,7 @@ def explained(place: str, error: BaseException) -> RecordsError:
 
     It contains no value and no URL.
     """
-    return RecordsError(f"{place}: {reason_of(error)}")
+    return RecordsError(english("{place}: {why}", place=place, why=reason_of(error)))
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -127,9 +128,9 @@ def is_conflict(error: BaseException) -> bool:
 def reason_of(error: BaseException) -> str:
     """Return what went wrong, in our own words."""
     if isinstance(error, PoolTimeoutError):
-        return "all of tallyd's own connections to it are in use"
+        return mark("all of tallyd's own connections to it are in use")
     if isinstance(error, NoSuchModuleError):
-        return "this kind of database does not exist"
+        return mark("this kind of database does not exist")
     found = _driver_error(error)
     if isinstance(found, sqlite3.Error):
         return _sqlite_reason(found)
@@ -143,10 +144,10 @@ def _sqlite_reason(error: sqlite3.Error) -> str:
         return SYNTAX
     name = getattr(error, "sqlite_errorname", None)
     if name is None:
-        return "the file is damaged, or was closed"
+        return mark("the file is damaged, or was closed")
     primary = "_".join(name.split("_")[:2])
     known = _SQLITE.get(primary)
-    return f"{known} ({name})" if known else name
+    return english("{why} (SQLITE_{name})", why=known, name=name.removeprefix("SQLITE_")) if known else name
 
 
 def _postgresql_reason(error: BaseException) -> str:
@@ -163,7 +164,7 @@ def _mysql_reason(error: BaseException) -> str:
         return _connecting_reason(error)
     if number == 2013 and "timed out" in str(error):
         return SLOW
-    return _MYSQL.get(number) or f"error {number} ({_mysql_name(number)})"
+    return _MYSQL.get(number) or english("error {code} ({name})", code=number, name=_mysql_name(number))
 
 
 def _mysql_name(number: int) -> str:

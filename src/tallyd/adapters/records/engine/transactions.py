@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tallyd.adapters.records.engine.engines import PATIENCE_S, engine_of, folder_of, for_writing
 from tallyd.adapters.records.engine.errors import explained
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 
 QUEUE_S: Final = 30.0
 """On SQLite there is one writer at a time. How long to wait for the other writers of this process."""
@@ -96,7 +97,8 @@ class Access:
             self._writer.release()
 
     def _busy(self) -> RecordsError:
-        return RecordsError(f"{self.place}: other threads of tallyd keep it busy")
+        text = english("{database}: other threads of tallyd keep it busy", database=self.place)
+        return RecordsError(text)
 
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[Connection]:
