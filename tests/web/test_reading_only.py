@@ -38,6 +38,6 @@ def test_a_read_under_way_holds_up_no_write(tmp_path: Path) -> None:
 
 
 def test_none_is_made_where_none_is(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="No such file"):
+    with pytest.raises(StateError, match="no such file"):
         State(tmp_path / "state.db", reads_only=True)
     assert list(tmp_path.iterdir()) == []

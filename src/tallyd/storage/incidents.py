@@ -15,7 +15,8 @@ from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.rules import OWN
-from tallyd.core.language.formats import clock
+from tallyd.core.language.formats import clock, day_text
+from tallyd.core.language.messages import tr
 from tallyd.core.schedule.days import day_of
 from tallyd.settings.types import did_you_mean
 
@@ -91,13 +92,23 @@ class AskedIncidents:
     def why_nothing(self, state: State, *, now: datetime, group: str = "") -> str:
         """Return why there is no incident (of a group) on these days. Raises `StateError`."""
         first, last = self.days.first, self.days.last
-        days = f"from {first} to {last}" if first < last else f"on {first}"
+        days = (
+            {"first": day_text(first), "last": day_text(last)} if first < last else {"day": day_text(first)}
+        )
         since, until = self.days.span(self.zone)
         known = state.uptime.between(since, min(until, now), now=now)
         if not known:
-            return f"Nothing is known of incidents {days}: tallyd did not run then, or they were deleted."
-        whose = group or self.poller
-        nothing = f"No incident{f' of {whose}' if whose else ''} {days}."
+            return tr(
+                "Nothing is known of incidents[ from {first} to {last}][ on {day}]:"
+                " tallyd did not run then, or they were deleted.",
+                **days,
+            )
+        nothing = tr(
+            "No incident[ of {whose}][ from {first} to {last}][ on {day}].",
+            whose=group or self.poller,
+            **days,
+        )
         if known[0][0] - since < _KNOWN_FROM:
             return nothing
-        return f"{nothing} Nothing is known of before {clock(known[0][0], self.zone, now=now)}."
+        begin = clock(known[0][0], self.zone, now=now)
+        return tr("{nothing} Nothing is known of before {begin}.", nothing=nothing, begin=begin)

@@ -13,6 +13,7 @@ from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import tr
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Metric, StateTimeline, Table, main_tables, unreadable
 from tallyd.core.stored import LastReading
@@ -62,7 +63,8 @@ class Shown:
         except RecordsError as error:
             return Board(troubles=(unreadable(error.text),))
         except Exception as error:
-            return Board(troubles=(f"This can't be shown: {self._bug(past.poller, error)}",))
+            why = self._bug(past.poller, error)
+            return Board(troubles=(tr("This can't be shown: {why}", why=why),))
 
     def past(self, poller: Poller, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for, with how it was then; of days until now, with its shares.
@@ -132,8 +134,10 @@ class Shown:
         if (poller, kind) not in self._logged:  # a page asks every few seconds; once in the log is enough
             self._logged.add((poller, kind))
             log.error("showing a poller crashed", extra={"poller": poller}, exc_info=error)
-        return (
-            f"tallyd itself failed ({kind}). All else continues. Please report it, with the logged traceback."
+        return tr(
+            "tallyd itself failed ({error}). All else continues."
+            " Please report it, with the logged traceback.",
+            error=kind,
         )
 
 

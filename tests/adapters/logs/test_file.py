@@ -180,9 +180,9 @@ def full_disk(path: Path) -> Callable[[], None]:
 
 
 WAYS_TO_FAIL = [
-    pytest.param(file_in_place_of_the_folder, "File exists", id="no folder"),
-    pytest.param(folder_in_place_of_the_file, "Is a directory", id="no file"),
-    pytest.param(full_disk, "No space left on device", id="full disk"),
+    pytest.param(file_in_place_of_the_folder, "file exists", id="no folder"),
+    pytest.param(folder_in_place_of_the_file, "is a directory", id="no file"),
+    pytest.param(full_disk, "no space left on device", id="full disk"),
 ]
 
 
@@ -243,8 +243,8 @@ def test_another_reason_is_reported_again(path: Path) -> None:
         path.mkdir()
         OWN.info("two")
     assert [text.split(": ")[1].split(";")[0] for text in heard.texts] == [
-        "No space left on device",
-        "Is a directory",
+        "no space left on device",
+        "is a directory",
     ]
 
 
@@ -257,7 +257,7 @@ def test_a_line_that_fits_in_half_leaves_no_half_behind(path: Path) -> None:
         assert events_of(path) == ["one"]
         OWN.info("three")
     assert events_of(path) == ["one", "log file is written again", "three"]
-    assert "File too large" in heard.texts[0]
+    assert "file too large" in heard.texts[0]
 
 
 def test_a_file_that_cannot_be_rotated_grows_instead_of_losing_lines(path: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_rotated_grows_instead_of_losing_lines(path: Path)
             OWN.info(f"line {number}")
         assert events_of(path) == ["line 0", "line 1", "line 2"]
         assert heard.texts == [logs.failure]
-        assert heard.texts[0].startswith(f"{path} cannot be rotated: Is a directory; it grows past its size.")
+        assert heard.texts[0].startswith(f"{path} cannot be rotated: is a directory; it grows past its size.")
         shutil.rmtree(obstacle)
         OWN.info("line 3")
     assert heard.texts[1:] == ["recovered"]

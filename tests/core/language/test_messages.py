@@ -47,6 +47,9 @@ STORED = {
         "mehr als {values} Werte, sagte Prozess {pid} zu {host}:{port}"
     ),
     "tallyd was stopped during the run": "tallyd wurde währenddessen beendet",
+    "{host} answered[ HTTP {status}] {flaw}": "{host} antwortet[ mit HTTP {status}] {flaw}",
+    "{host} answered HTTP {status}": "{host}: Antwort {status}",
+    "without a row": "ohne Zeile",
 }
 
 
@@ -84,6 +87,11 @@ STORED = {
                 why=english("no answer within {limit}", limit="1 min 5 s"),
             ),
             "a.example:80: keine Antwort innerhalb von 1 Min. 5 Sek.",
+        ),
+        (english("{host} answered HTTP {status}", host="a", status=503), "a: Antwort 503"),
+        (
+            english("{host} answered[ HTTP {status}] {flaw}", host="a", flaw="without a row"),
+            "a antwortet ohne Zeile",
         ),
         ("Wache Nord", "Wache Nord"),
         ("", ""),

@@ -10,9 +10,20 @@ from typing import TextIO
 
 from tallyd.adapters.logs.formatters import is_ours, own_record
 from tallyd.adapters.logs.rotating_file import LogFile, RotatingFile
+from tallyd.core.language.messages import english, mark_english
+from tallyd.core.system_words import reason_of
 from tallyd.core.texts import visible
 
 Callback = Callable[[], None]
+
+_UNWRITTEN = mark_english(
+    "{file} cannot be written: {why}; log lines go to stderr only. "
+    "Free disk space, or correct the folder's owner and mode; no restart is needed."
+)
+_UNROTATED = mark_english(
+    "{file} cannot be rotated: {why}; it grows past its size. "
+    "Free disk space, or correct the folder's owner and mode; no restart is needed."
+)
 
 
 class Sink(logging.Handler):
@@ -112,10 +123,10 @@ class FileWriter:
             unrotated = self._file.append("".join(f"{text}\n" for text in lines).encode())
         except OSError as failure:
             self._missing += line is not None
-            return self._failed("written", failure, "log lines go to stderr only")
+            return self._failed(_UNWRITTEN, failure)
         self._missing = 0
         if unrotated:
-            return self._failed("rotated", unrotated, "it grows past its size")
+            return self._failed(_UNROTATED, unrotated)
         if self.failure is None:
             return None
         self.failure = None
@@ -129,11 +140,8 @@ class FileWriter:
         """Close the file."""
         self._file.close()
 
-    def _failed(self, what: str, failure: OSError, meanwhile: str) -> Callback | None:
-        text = (
-            f"{self._file.settings.path} cannot be {what}: {failure.strerror or failure}; {meanwhile}. "
-            "Free disk space, or correct the folder's owner and mode; no restart is needed."
-        )
+    def _failed(self, message: str, failure: OSError) -> Callback | None:
+        text = english(message, file=self._file.settings.path, why=reason_of(failure))
         if self.failure == text:
             return None
         self.failure = text

@@ -103,17 +103,25 @@ _NO_AMOUNT: Final = re.compile(r"status|port|pid|code|.*_id")
 
 @lru_cache(maxsize=4096)
 def of_stored(text: str, wanted: Language) -> str:
-    """Find the message that a text was made of, and fill its translation with the same values."""
+    """Find the message that a text was made of, and fill its translation with the same values.
+
+    Of several that fit, it is the one that leaves least to the values.
+    """
     for domain in ("stored", "tallyd"):
         found = _in_catalog(text, domain, wanted)
         if found != text:
             return _filled(found, {})
-    for pattern, message in known_patterns(wanted):
-        if match := pattern.fullmatch(text):
-            values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
-            shown = {name: _value(name, value, wanted) for name, value in values.items()}
-            return _filled(_in_catalog(message, "stored", wanted), shown)
-    return text
+    fitting = [
+        (match, message)
+        for needed, pattern, message in known_patterns(wanted)
+        if needed in text and (match := pattern.fullmatch(text))
+    ]
+    if not fitting:
+        return text
+    match, message = min(fitting, key=lambda each: sum(len(value or "") for value in each[0].groups()))
+    values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
+    shown = {name: _value(name, value, wanted) for name, value in values.items()}
+    return _filled(_in_catalog(message, "stored", wanted), shown)
 
 
 def _value(name: str, text: str, wanted: Language) -> object:
@@ -128,14 +136,17 @@ def _value(name: str, text: str, wanted: Language) -> object:
 
 
 @lru_cache
-def known_patterns(wanted: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return how texts with placeholders look in English, those with the most words of their own first."""
+def known_patterns(wanted: Language) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Return how texts with placeholders look in English: words that are in each, a pattern, the message."""
     known = (message for message in catalog("stored", wanted)._catalog if "{" in message)  # type: ignore[attr-defined]
-    return tuple((_pattern(each), each) for each in sorted(known, key=_words_of_its_own, reverse=True))
+    return tuple((_needed(each), _pattern(each), each) for each in known)
 
 
-def _words_of_its_own(message: str) -> int:
-    return len(re.sub(r"\{[^{}]*\}", "", message))
+def _needed(message: str) -> str:
+    """Return the longest words that are in each text of a message: looking for them costs little."""
+    sections = (section for section in read_template(message).sections if not section.is_optional)
+    words = (part for section in sections for part in section.parts if isinstance(part, str))
+    return max(words, key=len, default="")
 
 
 def _pattern(message: str) -> re.Pattern[str]:

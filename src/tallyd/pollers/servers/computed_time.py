@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from tallyd.core.language.messages import english, mark
+
 FUTURE_AFTER_S: Final = 60.0
 """A time that is ahead by at most this does not count as ahead: clocks differ."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -58,9 +60,13 @@ def read_time(
                 raise _never(form)  # in many zones the first of January of the year 1 has no UTC
             at = _local(written, zone, now, stale_at) if written.tzinfo is None else written.astimezone(UTC)
     except OverflowError:
-        raise UnreadableTimeError(f"of no year that there is{_unit_hint(form)}") from None
+        flaw = english("of no year that there is[; its `format` may be {other}]", other=_other_unit(form))
+        raise UnreadableTimeError(flaw) from None
     if at >= LATEST:
-        raise UnreadableTimeError(f"of the year 9999; perhaps never computed{_unit_hint(form)}")
+        flaw = english(
+            "of the year 9999; perhaps never computed[; its `format` may be {other}]", other=_other_unit(form)
+        )
+        raise UnreadableTimeError(flaw)
     if at < EARLIEST:
         raise _never(form)
     return at
@@ -87,15 +93,16 @@ def _number(value: object) -> float:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise UnreadableTimeError(f"{_kind(value)}, no number of seconds or milliseconds since 1970")
+        flaw = english("{kind}, no number of seconds or milliseconds since 1970", kind=_kind(value))
+        raise UnreadableTimeError(flaw)
     return float(value)
 
 
 def _iso(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise UnreadableTimeError("a number; set `format` to epoch, epoch_ms or a form of strptime")
+        raise UnreadableTimeError(mark("a number; set `format` to epoch, epoch_ms or a form of strptime"))
     if not isinstance(value, str):
-        raise UnreadableTimeError(f"{_kind(value)}, no time")
+        raise UnreadableTimeError(english("{kind}, no time", kind=_kind(value)))
     text = value.strip().upper()
     try:
         if _HTTP_DATE.fullmatch(text):
@@ -105,7 +112,7 @@ def _iso(value: object) -> datetime:
             return _from_iso(_OFFSET.sub(r"\1", _ZONE_NAME.sub(r"\1", _UTC.sub("Z", text))))
     except ValueError:
         pass
-    raise UnreadableTimeError("no time of ISO 8601, such as 2026-11-20T14:03:12+01:00; see `format`")
+    raise UnreadableTimeError(mark("no time of ISO 8601, such as 2026-11-20T14:03:12+01:00; see `format`"))
 
 
 def _from_iso(text: str) -> datetime:
@@ -120,34 +127,36 @@ def _by_format(value: object, form: str) -> datetime:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**20:
         value = str(value)
     if not isinstance(value, str):
-        raise UnreadableTimeError(f"{_kind(value)}, no time in the form of `format`")
+        raise UnreadableTimeError(english("{kind}, no time in the form of `format`", kind=_kind(value)))
     try:
         return datetime.strptime(value.strip(), form)  # noqa: DTZ007 # a time without a zone gets one later
     except ValueError:
-        raise UnreadableTimeError("no time in the form of `format`") from None
+        raise UnreadableTimeError(mark("no time in the form of `format`")) from None
 
 
 def _kind(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
-        return "true or false"
+        return mark("true or false")
     if isinstance(value, int | float):
-        return "a negative number" if value < 0 else "a number that is too long or broken"
+        return mark("a negative number") if value < 0 else mark("a number that is too long or broken")
     if isinstance(value, str):
-        return "a text"
+        return mark("a text")
     if isinstance(value, date):
-        return "a date without a time of day"
-    return "a list" if isinstance(value, list) else "an object"
+        return mark("a date without a time of day")
+    return mark("a list") if isinstance(value, list) else mark("an object")
 
 
 def _never(form: str) -> UnreadableTimeError:
-    return UnreadableTimeError(f"before the year 2000; perhaps never computed{_unit_hint(form)}")
+    flaw = english(
+        "before the year 2000; perhaps never computed[; its `format` may be {other}]", other=_other_unit(form)
+    )
+    return UnreadableTimeError(flaw)
 
 
-def _unit_hint(form: str) -> str:
-    other = {"epoch": "epoch_ms", "epoch_ms": "epoch"}.get(form)
-    return f"; its `format` may be {other}" if other else ""
+def _other_unit(form: str) -> str:
+    return {"epoch": "epoch_ms", "epoch_ms": "epoch"}.get(form, "")
 
 
 def _local(written: datetime, zone: tzinfo, now: datetime, stale_at: datetime | None) -> datetime:

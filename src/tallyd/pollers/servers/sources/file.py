@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tallyd.contract.reads import NewestFile
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.json_reply import Unreadable
-from tallyd.core.language.messages import english
+from tallyd.core.language.messages import english, mark
 from tallyd.pollers.servers.sources.source import Answer
 
 
@@ -46,7 +46,7 @@ class FileSource:
     @property
     def named(self) -> str:
         """What holds the time."""
-        return "its time"
+        return mark("its time")
 
     def begin(self, tools: Toolbox, timeout_s: float) -> Future[NewestFile]:
         """Look for the newest file. Raises `Stopped`."""

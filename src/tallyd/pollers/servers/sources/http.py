@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tallyd.contract.http import Reply, Request
 from tallyd.contract.toolbox import Toolbox
+from tallyd.core.language.messages import english
 from tallyd.pollers.servers.sources.extraction import Extraction
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
@@ -75,7 +76,7 @@ class HttpSource:
             at=reply.answered_at,
             place=reply.host,
             status=str(reply.status),
-            said=f"{reply.status}, {took(reply.elapsed_s)}",
+            said=english("{status}, {duration}", status=reply.status, duration=took(reply.elapsed_s)),
             skew_s=skew_of(reply),
         )
 

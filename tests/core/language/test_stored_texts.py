@@ -1,0 +1,104 @@
+"""Every stored text is found again, with its values, and no message takes the texts of another one."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from core.language.catalogs import messages, translations
+from support.translations import Use
+from tallyd.core.language.languages import LANGUAGES, Language, reading_in
+from tallyd.core.language.messages import english, translated
+from tallyd.core.language.templates import Hole, read_template
+
+STORED = sorted(messages("stored"))
+WITH_VALUES = [message for message in STORED if read_template(message).names]
+VALUE = "Wert{}"
+OTHERS: tuple[Language, ...] = tuple(each for each in LANGUAGES if each != "en")
+KNOWN = {wanted: translations("stored", wanted.replace("-", "_")) for wanted in OTHERS}
+
+
+def values_of(message: str, number: int) -> dict[str, object]:
+    """Return values for a message. Those that choose words are numbers, the others words."""
+    holes = {
+        part.name: part
+        for section in read_template(message).sections
+        for part in section.parts
+        if isinstance(part, Hole)
+    }
+    return {
+        name: number if hole.forms else VALUE.format(place)
+        for place, (name, hole) in enumerate(sorted(holes.items()))
+    }
+
+
+def optional_names(message: str) -> set[str]:
+    """Return the placeholders without which a section disappears."""
+    return {
+        part.name
+        for section in read_template(message).sections
+        for part in section.parts
+        if section.is_optional and isinstance(part, Hole)
+    }
+
+
+def filled(message: str) -> list[tuple[str, dict[str, object]]]:
+    """Return texts of a message with their values: for one and for more, with all of it and with less."""
+    optional = optional_names(message)
+    found = {}
+    for number, has_optional in product((1, 2), (True, False)):
+        values = values_of(message, number)
+        if not has_optional:
+            values = {name: value for name, value in values.items() if name not in optional}
+        found[english(message, **values)] = values
+    return list(found.items())
+
+
+def is_known(message: str, wanted: Language) -> bool:
+    """Whether a message is translated. `test_catalogs.py` finds those that are not."""
+    return bool(KNOWN[wanted].get(message))
+
+
+@pytest.mark.parametrize("message", WITH_VALUES)
+def test_a_stored_text_is_found_with_its_values(use_translations: Use, message: str) -> None:
+    """Each translation is the original with marks around it: they show which message was found."""
+    use_translations(stored={each: f"«{each}»" for each in STORED})
+    for text, values in filled(message):
+        with reading_in("de"):
+            assert translated(text) == f"«{english(message, **values)}»"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [(wanted, each) for wanted in OTHERS for each in WITH_VALUES if is_known(each, wanted)],
+)
+def test_every_language_shows_all_values(wanted: Language, message: str) -> None:
+    for text, values in filled(message):
+        with reading_in(wanted):
+            shown = translated(text)
+        lost = [value for value in values.values() if isinstance(value, str) and value not in shown]
+        assert not lost, shown
+
+
+@pytest.mark.parametrize(
+    ("inner", "shown"),
+    [("no space left on device", "kein Platz mehr"), ("nobody knows this", "nobody knows this")],
+)
+def test_a_text_inside_a_text_is_shown_too(use_translations: Use, inner: str, shown: str) -> None:
+    use_translations(
+        tallyd={"no space left on device": "kein Platz mehr"},
+        stored={
+            "{place}: {why}": "{place}: {why}",
+            "cannot write {file}: {why}": "{file} lässt sich nicht schreiben: {why}",
+            "{why}; free space on that disk": "{why}; dort Platz schaffen",
+        },
+    )
+    advice = english("{why}; free space on that disk", why=inner)
+    with reading_in("de"):
+        assert translated(english("{place}: {why}", place="a.json", why=advice)) == (
+            f"a.json: {shown}; dort Platz schaffen"
+        )
+        assert translated(english("cannot write {file}: {why}", file="/srv/a.json", why=advice)) == (
+            f"/srv/a.json lässt sich nicht schreiben: {shown}; dort Platz schaffen"
+        )
