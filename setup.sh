@@ -30,6 +30,8 @@ The service (needs root, so use sudo):
   allow PATH            let the service write to another folder, such as an inbox
   rollback              switch back to the previous version; again: switch forward
   uninstall [--purge]   remove the service; --purge: also its config, data and log
+
+Deutsch: docs/de/anleitung.md    繁體中文: docs/zh-TW/visitorsflow.md
 USAGE
 }
 
