@@ -18,7 +18,7 @@ _BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _KEY = re.compile(r"[a-z]+(?:_[a-z]+)*(?:\.[a-z_]+)*")
 """What may be a key of the config: `out.keep_days`."""
 NO_KEYS = {
-    "docs/de/anleitung.md": {"de", "divera", "no", "install", "rollback", "status", "timedatectl", "sudo"},
+    "docs/de/anleitung.md": {"de", "divera", "install", "rollback", "status", "timedatectl", "sudo"},
     "docs/de/datenschutz.md": {"null", "users", "monitor", "passage", "tallyd"},
     "docs/zh-TW/visitorsflow.md": {
         *("visitors", "true", "false", "records", "peopleflow", "state", "ip", "time", "in", "out", "other"),

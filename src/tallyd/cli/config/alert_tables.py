@@ -10,7 +10,7 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.alerts.wording import ENDING, REMINDING
-from tallyd.core.language.languages import LANGUAGES, Language, reading_in
+from tallyd.core.language.languages import LANGUAGES, Language, language, reading_in
 from tallyd.core.language.messages import mark, tr, translation
 
 NAMES: Final[dict[Language, str]] = {"en": "English", "de": "Deutsch", "zh-TW": "繁體中文"}
@@ -20,7 +20,7 @@ _HEADINGS: Final = mark("| key | severity | text | over | what ends it |")
 
 def alert_tables() -> str:
     """Return every kind of problem: a table in English, then a section for each other language."""
-    return "\n".join(_section(language) for language in LANGUAGES)
+    return "\n".join(_section(each) for each in LANGUAGES)
 
 
 def every_kind() -> Iterator[AlertKind]:
@@ -31,18 +31,16 @@ def every_kind() -> Iterator[AlertKind]:
     yield from OWN_KINDS
 
 
-def _section(language: Language) -> str:
-    with reading_in(language):
-        if language == "en":
+def _section(wanted: Language) -> str:
+    with reading_in(wanted):
+        if wanted == "en":
             return _table()
-        ending = translation(ENDING)
         shared = tr(
-            '"{beginning}..." in the table is `{ending}`. A reminder begins with `{reminding}`.',
-            beginning=_beginning(ending).lstrip(),
-            ending=ending,
+            '"..." in the table is `{ending}`. A reminder begins with `{reminding}`.',
+            ending=translation(ENDING),
             reminding=translation(REMINDING),
         )
-        return f"### {NAMES[language]}\n\n{shared}\n\n{_table()}"
+        return f"### {NAMES[wanted]}\n\n{shared}\n\n{_table()}"
 
 
 def _table() -> str:
@@ -50,15 +48,11 @@ def _table() -> str:
 
 
 def _row(kind: AlertKind) -> str:
-    over = f"{translation(kind.over)}{_beginning(translation(ENDING))}..."
+    # docs/alerts.md says what the dots stand for.
+    over = translation(kind.over) + (" since ..." if language() == "en" else " ...")
     cells = (f"`{kind.key}`", *map(translation, (kind.severity, kind.text)), over, translation(kind.ends))
     return f"| {' | '.join(map(_cell, cells))} |"
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _beginning(ending: str) -> str:
-    """Return the words before the first value: ` since `."""
-    return ending.partition("{")[0]
