@@ -1,0 +1,5 @@
+"""What the tests of servers share."""
+
+from support.translations import use_translations
+
+__all__ = ["use_translations"]
