@@ -51,9 +51,8 @@ def results_of(
     values = [(target.item(name), value) for name, value in items.times.items()]
     followed = memory.note_items(target, [item.name for item, _ in values], answer.at)
     if len(followed) < len(values):
-        items = Items(
-            fault=english("with more than {most} items; are the names new each time?", most=f"{MOST_ITEMS:,}")
-        )
+        most = f"{MOST_ITEMS:,}"
+        items = Items(fault=english("with more than {most} items; are the names new each time?", most=most))
     found = {
         item.name: _evaluated(item, answer, value, zone=zone, memory=memory)
         for item, value in values
