@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from tallyd.core.language.messages import tr
 from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar, days_from
 
 
@@ -57,7 +58,7 @@ def never_begins(hours: Iterable[Hours], first: date) -> str:
     hours = tuple(hours)
     if not hours or any(each.begin_on(day) for day in days_from(first) for each in hours):
         return ""
-    return f"these hours never begin in the next {NEAR_DAYS} days"
+    return tr("these hours never begin in the next {days} days", days=NEAR_DAYS)
 
 
 def any_held(hours: Iterable[Hours], since: datetime, until: datetime, zone: tzinfo) -> bool:
