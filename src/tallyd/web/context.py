@@ -13,6 +13,7 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import StateTimeline
 from tallyd.core.timeline import borders_of
 from tallyd.runs.stats import RunStats
@@ -54,7 +55,7 @@ class Context:
         incidents, uptime = self.state.incidents.between(*span, poller=OWN), self.state.uptime
         return StateTimeline(
             key="own",
-            title="tallyd itself, last 30 days",
+            title=tr("tallyd itself, last 30 days"),
             timeline=incident_timeline(incidents, uptime.between(*span, now=now), borders),
         )
 

@@ -271,7 +271,8 @@ class Page:
 def _framed(request: Request, head: Head, here: str, subject: str = "") -> Mapping[str, Any]:
     """Return what every view has around it. `here` is the name of the poller, or `/`."""
     mark = f"! {head.problems}" if head.problems else "" if head.state.level == "fine" else "?"
-    words = ("!" if head.silent_for else mark, subject or here.strip("/") or head.name, "tallyd")
+    place = tr("incidents") if here == "/incidents" else here.strip("/")
+    words = ("!" if head.silent_for else mark, subject or place or head.name, "tallyd")
     return {
         "head": head,
         "here": here,
