@@ -11,12 +11,15 @@ from pathlib import Path
 
 import typer
 
-from tallyd.adapters.locks import holder
+from tallyd.adapters.locks import LockedError, holder
 from tallyd.adapters.logs import Logs
 from tallyd.config.active_file import read_active
 from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config, LookClosely, load
 from tallyd.core.errors import EXIT_USAGE, ConfigError
+from tallyd.core.language.formats import day_text
+from tallyd.core.language.languages import Language
+from tallyd.core.language.messages import english, tr
 from tallyd.core.texts import listed, shortened
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
@@ -68,11 +71,15 @@ def hide_secrets(config: Config) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the state is. `config` is None while the file on disk is not active; `trouble` says why."""
+    """Where the state is, and the language of who reads about it.
+
+    `config` is None while the file on disk is not active; `trouble` says why.
+    """
 
     folder: Path
     config: Config | None
     trouble: str | None
+    language: Language
 
 
 def find_state(path: Path) -> Place:
@@ -87,21 +94,30 @@ def find_state(path: Path) -> Place:
         if active is None:
             raise
         first = error.lines(ending="; tallyd cannot start with it")[0]
-        return Place(active.state_dir, None, first)
+        return Place(active.state_dir, None, first, active.language)
+    language = config.settings.language
     if active is None:
-        return Place(config.state_dir, config, None)
+        return Place(config.state_dir, config, None, language)
     changed = config.changed_from(active.fixed)
     if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
-        trouble = f"{path.name}: {listed(changed)} changed; applies at the next start"
-        return Place(active.state_dir, None, trouble)
-    return Place(config.state_dir, config, None)
+        trouble = english(
+            "{file}: {keys} changed; applies at the next start", file=path.name, keys=listed(changed)
+        )
+        return Place(active.state_dir, None, trouble, language)
+    return Place(config.state_dir, config, None, language)
+
+
+def process_text(error: LockedError) -> str:
+    """Return who holds a lock: `process 4711`."""
+    return tr("process {pid}", pid=str(error.pid)) if error.pid else tr("another process")
 
 
 def has_not_run(config: Config) -> str:
     """Return why there is no state.db, and the cure."""
-    return (
-        f"{config.state_dir / 'state.db'} is missing: tallyd has not run with {config.path} yet, or the file "
-        "was deleted. Start tallyd"
+    return tr(
+        "{database} is missing: tallyd has not run with {config} yet, or the file was deleted. Start tallyd",
+        database=config.state_dir / "state.db",
+        config=config.path,
     )
 
 
@@ -125,4 +141,10 @@ def say_days(first: date, last: date) -> None:
     """Say on stderr which days these are, because nobody named the first."""
     days = (last - first).days + 1
     if days > 1:
-        complain(f"{days} days, {first} to {last}; others with --from and --to", style="quiet")
+        text = tr(
+            "{days} days, {first} to {last}; others with --from and --to",
+            days=days,
+            first=day_text(first),
+            last=day_text(last),
+        )
+        complain(text, style="quiet")

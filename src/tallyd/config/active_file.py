@@ -17,16 +17,21 @@ from pydantic import TypeAdapter
 
 from tallyd.adapters.outfiles import replace_file
 from tallyd.config.model import Config
+from tallyd.core.language.languages import Language
 
 
 @dataclass(frozen=True)
 class Active:
-    """What a daemon wrote when it activated a config. `restart` says how to start it again."""
+    """What a daemon wrote when it activated a config. `restart` says how to start it again.
+
+    `language` is that of the config, for commands that cannot read it any more.
+    """
 
     config: Path
     state_dir: Path
     fixed: Mapping[str, str]
     restart: str
+    language: Language = "en"
 
 
 _FILE = TypeAdapter(Active)
@@ -46,7 +51,7 @@ def active_file(config: Path) -> Path:
 def write_active(config: Config, *, restart: str) -> None:
     """Write the active file if its content changes. Raises `OSError`."""
     path = active_file(config.path)
-    active = Active(config.path, config.state_dir, config.fixed, restart)
+    active = Active(config.path, config.state_dir, config.fixed, restart, config.settings.language)
     # Not dump_json: a path need not be UTF-8.
     content = json.dumps(_FILE.dump_python(active, mode="json"), indent=1).encode() + b"\n"
     if _content(path) != content:

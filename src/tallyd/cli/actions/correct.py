@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
 from tallyd.cli.shared import MOST_WHY_CHARS, has_not_run, load_config, tasks_named, utc_now, who
+from tallyd.config.model import Config
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import Correction
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import translated
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.terminal import complain, say
 
@@ -23,20 +26,25 @@ _FIRST_YEAR: Final = 2000
 def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: str) -> int:
     """Store how many were inside; return the exit status. Raises `ConfigError`."""
     config, now = load_config(path, lenient=True), utc_now()
-    kind = tasks_named(config, poller)[0].source
-    zone = config.effective(poller).zone
+    tasks_named(config, poller)  # ends the command if there is no such poller
     try:
-        minute = _minute(at, now, zone)
+        minute = _minute(at, now, config.effective(poller).zone)
     except AskedError as error:
         complain(f"tallyd: --at {error}")
         return EXIT_USAGE
     if not why.strip() or UNPRINTABLE.search(why) or len(why) > MOST_WHY_CHARS:
         complain(f"tallyd: --why must be one line of 1 to {MOST_WHY_CHARS} characters")
         return EXIT_USAGE
+    correction = Correction(source=source, at=minute, inside=inside, why=why, by=who(), noted_at=now)
+    with reading_in(config.settings.language):
+        return _correct(config, poller, correction)
+
+
+def _correct(config: Config, poller: str, correction: Correction) -> int:
     if not (config.state_dir / "state.db").exists():
         complain(has_not_run(config))
         return EXIT_PROBLEM
-    correction = Correction(source=source, at=minute, inside=inside, why=why, by=who(), noted_at=now)
+    kind, zone = config.settings.pollers[poller], config.effective(poller).zone
     try:
         with closing(Database(config.database_url, prepares=True)) as database:
             changed = kind.correct(poller, correction, database.records(poller), zone)
@@ -44,7 +52,7 @@ def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: 
         complain(f"tallyd: {error}")
         return EXIT_USAGE
     except RecordsError as error:
-        complain(f"{poller}: {error.text}")
+        complain(f"{poller}: {translated(error.text)}")
         return EXIT_PROBLEM
     say(changed)
     return EXIT_OK

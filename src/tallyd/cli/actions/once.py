@@ -13,17 +13,22 @@ from tallyd.adapters.locks import LockedError
 from tallyd.adapters.outfiles import OutError
 from tallyd.adapters.state import StateError
 from tallyd.cli.process.equipment import command_runner, dry_outside, probe_toolbox
-from tallyd.cli.shared import load_config, tasks_named, utc_now
+from tallyd.cli.shared import load_config, process_text, tasks_named, utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.language.formats import span
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.out_document import document
 from tallyd.core.panels import Board
-from tallyd.core.reading import Facts, Json, Reading, Slot
+from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.presentation.boards import BoardPrinter
+from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json
-from tallyd.runs.runner import Runner
+from tallyd.runs.runner import LOCK_WAIT_S, Runner
 from tallyd.runs.toolbox import Resources
 from tallyd.storage.store_result import heading_of
 
@@ -44,18 +49,23 @@ class _Shown:
         if self.content:
             show_json(self.content[0] if len(self.content) == 1 else self.content)
 
-    def add(self, content: dict[str, Json], board_of: Callable[[], Board], task: Task) -> None:
+    def add(
+        self,
+        content: dict[str, Json],
+        board_of: Callable[[], Board],
+        task: Task,
+        problems: Sequence[Problem] = (),
+    ) -> None:
         """Show the content as JSON, or its board and the problems in it."""
         if self.as_json:
             self.content.append(content)
             return
-        board = board_of()
-        printer = BoardPrinter(zone=task.zone, now=utc_now(), see_columns="--wide, or --json")
+        board, now = board_of(), utc_now()
+        printer = BoardPrinter(zone=task.zone, now=now, see_columns=tr("--wide, or --json"))
         printer.show("", board, board.panels)
-        problems = content.get("problems")
-        for problem in problems if isinstance(problems, list) else []:
-            if isinstance(problem, dict):
-                say(str(problem["text"]), style=str(problem["severity"]))
+        wording = Wording(now=now, zone=task.zone, tallyd=called_here(), advises_mute=False)
+        for problem in problems:
+            say(said(problem, wording), style=problem.severity)
 
 
 def once(
@@ -65,11 +75,12 @@ def once(
     config = load_config(path)
     tasks = [task.with_attempts(attempts) for task in tasks_named(config, poller, job)]
     shown = _Shown(as_json=as_json or not sys.stdout.isatty())
-    with _way(config, shown, dry_run=dry_run) as run:
-        failures = [failure for task in tasks if (failure := _failure(run, task)) is not None]
-    shown.finish()
-    for failure in failures:
-        complain(f"{poller}: {failure}")
+    with reading_in("en" if shown.as_json else config.settings.language):
+        with _way(config, shown, dry_run=dry_run) as run:
+            failures = [failure for task in tasks if (failure := _failure(run, task)) is not None]
+        shown.finish()
+        for failure in failures:
+            complain(f"{poller}: {failure}")
     return EXIT_PROBLEM if failures else EXIT_OK
 
 
@@ -80,7 +91,7 @@ def _way(config: Config, shown: _Shown, *, dry_run: bool) -> Iterator[Callable[[
         # One reach for all jobs: what a sweep would have stored is in the report.
         with dry_outside(config) as resources:
             yield partial(_look_only, config, resources, shown)
-        complain("dry run: nothing was written, moved or sent", style="quiet")
+        complain(tr("dry run: nothing was written, moved or sent"), style="quiet")
     else:
         with command_runner(config) as runner:
             yield partial(_for_real, config, runner, shown)
@@ -88,12 +99,14 @@ def _way(config: Config, shown: _Shown, *, dry_run: bool) -> Iterator[Callable[[
 
 def _look_only(config: Config, resources: Resources, shown: _Shown, task: Task) -> str | None:
     with probe_toolbox(config, task, resources) as tools:
-        return _show(shown, task, task.job.run(Slot(None, tools.now()), tools))
+        with reading_in("en"):  # what it stores, or would store, is English
+            readings = task.job.run(Slot(None, tools.now()), tools)
+        return _show(shown, task, readings)
 
 
 def _for_real(config: Config, runner: Runner, shown: _Shown, task: Task) -> str | None:
     """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
-    with progress_shown(f"{task.poller} {task.job.name}") as show_progress:
+    with reading_in("en"), progress_shown(f"{task.poller} {task.job.name}") as show_progress:
         done = runner.once(task, show_progress=show_progress)
     trouble = _show(shown, task, [each.reading for each in done])
     for taken in done:
@@ -102,7 +115,8 @@ def _for_real(config: Config, runner: Runner, shown: _Shown, task: Task) -> str 
         if taken.not_written is not None:
             raise OutError(taken.not_written)
         if taken.out is not None:
-            complain(f"written to {config.out_dir / taken.out.poller / taken.out.name}", style="quiet")
+            file = config.out_dir / taken.out.poller / taken.out.name
+            complain(tr("written to {file}", file=file), style="quiet")
     return trouble
 
 
@@ -112,8 +126,10 @@ def _show(shown: _Shown, task: Task, readings: Sequence[Reading]) -> str | None:
         if reading.facts is not None:
             heading = heading_of(task, Slot(None, reading.taken_at), reading, by_daemon=False)
             problems = [task.alert_policy.worded(problem) for problem in reading.problems]
-            content = document(heading, reading.facts, problems)
-            shown.add(content, partial(task.source.reading_board, content), task)
+            with reading_in("en"):
+                content = document(heading, reading.facts, problems)
+            board_of = partial(task.source.reading_board, content)
+            shown.add(content, board_of, task, (*problems, *heading.beside))
     summaries = [reading.summary for reading in readings if reading.summary is not None]
     if not summaries:
         return None
@@ -121,7 +137,7 @@ def _show(shown: _Shown, task: Task, readings: Sequence[Reading]) -> str | None:
     content = {"poller": task.poller, "job": task.job.name, **summary}
     shown.add(content, partial(task.source.summary_board, summary), task)
     trouble = summary.get("trouble")
-    return trouble if isinstance(trouble, str) else None
+    return translated(trouble) if isinstance(trouble, str) else None
 
 
 def together(summaries: Sequence[Facts]) -> Facts:
@@ -146,17 +162,22 @@ def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:
     try:
         trouble = run(task)
     except SourceError as error:
-        wait = (
-            f"; it asks for no further try within {span(error.retry_after_s)}" if error.retry_after_s else ""
+        return tr(
+            "no reading: {reason}[; it asks for no further try within {wait}]",
+            reason=translated(error.text),
+            wait=span(error.retry_after_s) if error.retry_after_s else "",
         )
-        return f"no reading: {error.text}{wait}"
     except RecordsError as error:
-        return f"no reading: {error.text}"
+        return tr("no reading: {reason}", reason=translated(error.text))
     except LockedError as error:
-        who = f"process {error.pid}" if error.pid else "another process"
-        return f"{task.job.name} is still being run by {who}; waited 30 s. Try again later."
+        return tr(
+            "{job} is still being run by {who}; waited {waited}. Try again later.",
+            job=task.job.name,
+            who=process_text(error),
+            waited=span(LOCK_WAIT_S),
+        )
     except OutError as error:
-        return f"the reading is stored, but its file is not: {error}"
+        return tr("the reading is stored, but its file is not: {reason}", reason=translated(str(error)))
     except StateError as error:
-        return f"the reading could not be stored: {error}"
+        return tr("the reading could not be stored: {reason}", reason=translated(str(error)))
     return f"{task.job.name}: {trouble}" if trouble else None

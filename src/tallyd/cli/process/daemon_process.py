@@ -35,6 +35,7 @@ from tallyd.core.alerts.daemon_alerts import LOG
 from tallyd.core.alerts.message import Message
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.language.messages import english
 from tallyd.core.reading import Problem
 from tallyd.daemon import Daemon, Dependencies
 from tallyd.outbox.relay import Relay
@@ -294,5 +295,5 @@ def _how_to_restart(service_manager: ServiceManager) -> str:
     if service_manager.is_heard:
         return "sudo systemctl restart tallyd"
     if sys.stderr.isatty():
-        return "stop tallyd with Ctrl-C and start it again"
-    return "stop tallyd and start it again"
+        return english("stop tallyd with Ctrl-C and start it again")
+    return english("stop tallyd and start it again")

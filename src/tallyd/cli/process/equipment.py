@@ -25,6 +25,8 @@ from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import EXIT_PROBLEM, ConfigProblem, DeliveryError
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.outbox.relay import Relay
 from tallyd.presentation.terminal import complain
@@ -60,7 +62,13 @@ def make_folders(config: Config) -> None:
         try:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         except OSError as error:
-            complain(f"tallyd: cannot create the folder {folder}: {(error.strerror or '').lower()}")
+            with reading_in(config.settings.language):
+                text = tr(
+                    "cannot create the folder {folder}: {reason}",
+                    folder=folder,
+                    reason=translated((error.strerror or "").lower()),
+                )
+            complain(f"tallyd: {text}")
             raise typer.Exit(EXIT_PROBLEM) from None
     make_inboxes(config)
 

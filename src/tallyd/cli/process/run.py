@@ -8,8 +8,11 @@ from pathlib import Path
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.cli.process.daemon_process import SIGNALS, Process
 from tallyd.cli.process.equipment import look_closely, make_folders
-from tallyd.cli.shared import load_config
+from tallyd.cli.shared import load_config, process_text
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_PROBLEM
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.presentation.terminal import complain
 
 
@@ -22,16 +25,24 @@ def run(path: Path) -> int:
     lock = FileLock(config.state_dir / "lock")
     try:
         lock.take()
-    except LockedError as error:
-        who = f"process {error.pid}" if error.pid else "another process"
-        complain(f"tallyd: {who} already uses {config.state_dir}; a second daemon would count twice")
-        return EXIT_PROBLEM
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        complain(
-            f"tallyd: cannot write {config.state_dir}: {reason}. "
-            "Check the disk (SD card) and the owner of the folder; nothing started."
-        )
+    except (LockedError, OSError) as error:
+        with reading_in(config.settings.language):
+            complain(f"tallyd: {_why_not_locked(error, config)}")
         return EXIT_PROBLEM
     with lock:
         return Process(config).run()
+
+
+def _why_not_locked(error: LockedError | OSError, config: Config) -> str:
+    if isinstance(error, LockedError):
+        return tr(
+            "{who} already uses {folder}; a second daemon would count twice",
+            who=process_text(error),
+            folder=config.state_dir,
+        )
+    return tr(
+        "cannot write {folder}: {reason}. Check the disk (SD card) and the owner of the folder; nothing "
+        "started.",
+        folder=config.state_dir,
+        reason=translated((error.strerror or type(error).__name__).lower()),
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from shlex import quote
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -24,7 +25,9 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
-from tallyd.core.language.formats import clock
+from tallyd.core.language.formats import clock, grouped
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
@@ -32,6 +35,10 @@ from tallyd.core.texts import visible
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
+
+NOT_YET: Final = mark("not yet an alert")
+SEVERITIES: Final = (mark("warning"), mark("error"))
+"""Their words, for the catalogs."""
 
 
 def open_state(place: Place) -> State:
@@ -92,7 +99,9 @@ def place_of(path: Path) -> Place:
     """Return where the state is. Muting also works while the config is rejected. Raises `ConfigError`."""
     place = find_state(path)
     if place.trouble:
-        complain(f"{place.trouble}; showing the active config", style="warning")
+        with reading_in(place.language):
+            text = tr("{trouble}; showing the active config", trouble=translated(place.trouble))
+        complain(text, style="warning")
     return place
 
 
@@ -120,8 +129,14 @@ def alerts(path: Path, *, group: str = "", most: int, as_json: bool) -> int:
 
     `group` empty: all. Returns the exit status.
     """
-    place, now = place_of(path), utc_now()
+    place = place_of(path)
     is_member = members_of(place, group)
+    with reading_in("en" if as_json else place.language):
+        return _alerts(place, is_member, group=group, most=most, as_json=as_json)
+
+
+def _alerts(place: Place, is_member: Callable[[str], bool], *, group: str, most: int, as_json: bool) -> int:
+    now = utc_now()
     try:
         with closing(open_state(place)) as state:
             standing = sum(map(len, state.alerts.standing_keys()))
@@ -154,28 +169,38 @@ def alerts(path: Path, *, group: str = "", most: int, as_json: bool) -> int:
 def no_state(error: StateError | FileNotFoundError) -> int:
     """Print why the state cannot be read; return the exit status."""
     if isinstance(error, FileNotFoundError):
-        complain(f"tallyd: tallyd has not run with this config yet ({error} does not exist)")
+        text = tr("tallyd has not run with this config yet ({database} does not exist)", database=error)
     else:
-        complain(f"tallyd: {error}")
+        text = translated(str(error))
+    complain(f"tallyd: {text}")
     return EXIT_PROBLEM
 
 
 def _show(picture: _Picture) -> None:
     open_ones = [alert for alert in picture.found if alert.is_open]
     if not open_ones:
-        say("No open alert.", style="fine")
+        say(tr("No open alert."), style="fine")
     for alert in open_ones:
         wording = picture.wording(alert)
-        since = wording.shown(At(alert.since))
-        say(f"{alert.severity} since {since}: {said(alert, wording)}", style=alert.severity)
+        text = tr(
+            "{severity} since {since}: {text}",
+            severity=translation(alert.severity),
+            since=wording.shown(At(alert.since)),
+            text=said(alert, wording),
+        )
+        say(text, style=alert.severity)
     if open_ones:
         say()
-        rows = [(alert.key, alert.severity, _notified_text(alert, picture)) for alert in open_ones]
-        show_table(("key", "severity", "notified"), rows, prose=frozenset({2}), see="--wide, or --json")
+        rows = [
+            (alert.key, translation(alert.severity), _notified_text(alert, picture)) for alert in open_ones
+        ]
+        headings = (tr("key"), tr("severity"), tr("notified"))
+        show_table(headings, rows, prose=frozenset({2}), see=tr("--wide, or --json"))
     for alert in picture.found:
         if alert.is_waiting:
             text = said(alert, picture.wording(alert))
-            say(f"not yet an alert: {text} [{alert.key}]", style="quiet")
+            shown = tr("{kind}: {text} [[{key}]]", kind=translation(NOT_YET), text=text, key=alert.key)
+            say(shown, style="quiet")
     say_left_out(picture.standing, shown=len(picture.found), group=picture.group)
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, picture.now), style="quiet")
@@ -185,10 +210,13 @@ def say_left_out(count: int, *, shown: int, group: str = "") -> None:
     """Say how many of `count` alerts (of a group) are not shown, and how to see them; nothing if all are."""
     if count > shown:
         options = f"{f'--group {quote(group)} ' if group else ''}--most {count}"
-        say(
-            f"{count - shown:,} more not shown. To see all {count:,}: {{tallyd}} alerts {options}",
-            style="quiet",
+        text = tr(
+            "{left} more not shown. To see all {count}: {tallyd} alerts {options}",
+            left=grouped(count - shown),
+            count=grouped(count),
+            options=options,
         )
+        say(text, style="quiet")
 
 
 def _escalates_at(alert: Alert, picture: _Picture) -> dict[str, datetime]:
@@ -203,24 +231,20 @@ def _escalates_at(alert: Alert, picture: _Picture) -> dict[str, datetime]:
 
 
 def _notified_text(alert: Alert, picture: _Picture) -> str:
-    mute, alert_policy = (
-        mute_of(alert.key, picture.mutes, now=picture.now),
-        picture.alert_policy_of(alert.key),
-    )
-    heard = picture.up_to_date(alert)
-    ack = alert.acknowledged
+    mute, policy = mute_of(alert.key, picture.mutes, now=picture.now), picture.alert_policy_of(alert.key)
+    heard, ack, shown = picture.up_to_date(alert), alert.acknowledged, policy.wording(picture.now).shown
     if picture.waits_for_network(alert):
-        return f"waits for {NETWORK.key}"
-    parts = [f"acknowledged {ack.text(alert_policy.zone, now=picture.now)}"] if ack else []
-    parts += [f"muted until {clock(mute.until, alert_policy.zone, now=picture.now)}"] if mute else []
-    parts += [f"{name} {clock(each.at, alert_policy.zone, now=picture.now)}" for name, each in heard.items()]
+        return tr("waits for {key}", key=NETWORK.key)
+    parts = [tr("acknowledged {how}", how=ack.text(policy.zone, now=picture.now))] if ack else []
+    parts += [tr("muted until {until}", until=shown(At(mute.until)))] if mute else []
+    parts += [f"{name} {shown(At(each.at))}" for name, each in heard.items()]
     if not mute:
-        parts += [f"{name} not yet" for name in alert_policy.channels if name not in heard]
+        parts += [tr("{channel} not yet", channel=name) for name in policy.channels if name not in heard]
         parts += [
-            f"{name} not before {clock(at, alert_policy.zone, now=picture.now)}"
+            tr("{channel} not before {at}", channel=name, at=shown(At(at)))
             for name, at in _escalates_at(alert, picture).items()
         ]
-    return ", ".join(parts) or "no channel"
+    return ", ".join(parts) or tr("no channel")
 
 
 def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:
@@ -252,5 +276,10 @@ def mute_json(mute: Mute, zone: tzinfo) -> dict[str, Json]:
 
 def mute_text(mute: Mute, zone: tzinfo, now: datetime) -> str:
     """Return a mute as `status` and `alerts` show it."""
-    by, why = f" by {mute.by}" if mute.by else "", f" ({mute.why})" if mute.why else ""
-    return f"muted until {clock(mute.until, zone, now=now)}{by}: {mute.pattern}{why}"
+    return tr(
+        "muted until {until}[ by {by}]: {pattern}[ ({why})]",
+        until=clock(mute.until, zone, now=now),
+        by=mute.by,
+        pattern=mute.pattern,
+        why=mute.why,
+    )

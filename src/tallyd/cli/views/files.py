@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,10 +21,15 @@ from tallyd.contract.passages import LedgerRow
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock, size_text
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import english, mark, tr, translated, translation
 from tallyd.core.naming import local_text
 from tallyd.core.reading import Json
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
+
+STATES: Final = (mark("done"), mark("rejected"), mark("repeat"))
+"""The words of `LedgerRow.state`, for the catalogs."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class _Taker:
     needed: InboxNeeded
     path: Path
     zone: ZoneInfo
+
+    @property
+    def rejected_path(self) -> Path:
+        return self.path / ".tallyd" / "rejected"
 
     def folder(self) -> Folder:
         return Folder(
@@ -51,8 +61,13 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
     `ConfigError`.
     """
     config = load_config(path, lenient=True)
-    takers, now = _takers(config, poller), utc_now()
-    status = EXIT_OK
+    takers = _takers(config, poller)
+    with reading_in("en" if as_json else config.settings.language):
+        return _files(config, takers, rejected=rejected, most=most, as_json=as_json)
+
+
+def _files(config: Config, takers: Sequence[_Taker], *, rejected: bool, most: int, as_json: bool) -> int:
+    now, status = utc_now(), EXIT_OK
     content: list[Json] = []
     for taker in takers:
         try:
@@ -61,7 +76,7 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
             else:
                 content += _show_ledger(config, taker, most, as_json=as_json, now=now)
         except (RecordsError, InboxError) as error:
-            complain(f"{taker.name}: {error.text}")
+            complain(f"{taker.name}: {translated(error.text)}")
             status = EXIT_PROBLEM
     if as_json:
         show_json(content)
@@ -79,13 +94,20 @@ def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None,
         inboxes = ", ".join(one.name for one in takers)
         complain(f"tallyd: several pollers have an inbox; add --poller and one of: {inboxes}")
         return EXIT_USAGE
+    with reading_in(config.settings.language):
+        return _replay(config, takers, "all" if every else frozenset(names), source)
+
+
+def _replay(
+    config: Config, takers: Sequence[_Taker], names: frozenset[str] | Literal["all"], source: str | None
+) -> int:
     status = EXIT_OK
     for taker in takers:
         try:
-            with closing(taker.folder()) as folder, progress_shown("moving back") as show:
-                moved = folder.replay("all" if every else frozenset(names), source=source, show_progress=show)
+            with closing(taker.folder()) as folder, progress_shown(tr("moving back")) as show:
+                moved = folder.replay(names, source=source, show_progress=show)
         except InboxError as error:
-            complain(f"{taker.name}: {error.text}")
+            complain(f"{taker.name}: {translated(error.text)}")
             status = EXIT_PROBLEM
             continue
         _say_moved(config, taker, len(moved), source)
@@ -93,14 +115,22 @@ def replay(path: Path, names: Sequence[str], *, every: bool, source: str | None,
 
 
 def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) -> None:
-    of_source = f" of {source}" if source else ""
     if not count:
-        say(f"{taker.name}: no rejected file{of_source} in {taker.path}/.tallyd/rejected")
+        say(_no_rejected(taker, source))
         return
-    is_running = holder(config.state_dir / "lock") is not None
-    then = "tallyd ingests them now" if is_running else f"to ingest them: {{tallyd}} once {taker.name}"
-    files = "1 file" if count == 1 else f"{count} files"
-    say(f"{taker.name}: {files}{of_source} moved back to {taker.path}; {then}", style="fine")
+    values = {"poller": taker.name, "files": count, "source": source, "folder": taker.path}
+    if holder(config.state_dir / "lock") is not None:
+        text = tr(
+            "{poller}: {files:# file|# files}[ of {source}] moved back to {folder}; tallyd ingests them now",
+            **values,
+        )
+    else:
+        text = tr(
+            "{poller}: {files:# file|# files}[ of {source}] moved back to {folder}; to ingest them: "
+            "{tallyd} once {poller}",
+            **values,
+        )
+    say(text, style="fine")
 
 
 def _takers(config: Config, asked: str | None) -> list[_Taker]:
@@ -124,17 +154,15 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
 # -- output -------------------------------------------------------------------------------------------------
 
 
-_SEE_ALL = "--wide, or --json"
-
-
 def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
     with closing(Database(config.database_url)) as database:
         if database.revision() is None:
-            raise RecordsError("no file was ingested yet; the database has no tables")
+            raise RecordsError(english("no file was ingested yet; the database has no tables"))
         rows = database.records(taker.name).ledger(rejected=False, most=most)
     if as_json:
         return [_row_json(taker, row) for row in rows]
-    say(f"{taker.name}: {'no file was ingested yet' if not rows else _newest(len(rows), most)}")
+    text = _newest(len(rows), most) if rows else tr("no file was ingested yet")
+    say(f"{taker.name}: {text}")
     if rows:
         shown = [
             (
@@ -143,19 +171,18 @@ def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now
                 row.name,
                 size_text(row.size),
                 row.records,
-                row.state,
-                row.reason,
+                translation(row.state),
+                translated(row.reason or ""),
             )
             for row in rows
         ]
-        headings = ("at", "source", "file", "size", "records", "state", "reason")
         show_table(
-            headings,
+            (tr("at"), tr("source"), tr("file"), tr("size"), tr("records"), tr("state"), tr("reason")),
             shown,
             right=frozenset({3, 4}),
             prose=frozenset({6}),
             vital=frozenset({2, 5}),
-            see=_SEE_ALL,
+            see=tr("--wide, or --json"),
         )
     return []
 
@@ -166,26 +193,50 @@ def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) ->
     if as_json:
         return [_rejected_json(taker, one) for one in lying]
     if not lying:
-        say(f"{taker.name}: no rejected file in {taker.path}/.tallyd/rejected", style="fine")
+        say(_no_rejected(taker), style="fine")
         return []
-    say(f"{taker.name}: {_newest(len(lying), most)} in {taker.path}/.tallyd/rejected")
+    text = tr(
+        "{poller}: {files} in {folder}",
+        poller=taker.name,
+        files=_newest(len(lying), most),
+        folder=taker.rejected_path,
+    )
+    say(text)
     shown = [
         (clock(one.rejected_at, taker.zone, now=now), one.name, size_text(one.size), _reason(one))
         for one in lying
     ]
-    headings, reason = ("rejected", "file", "size", "reason"), frozenset({3})
-    show_table(headings, shown, right=frozenset({2}), prose=reason, see=_SEE_ALL)
-    say("Move them back with: {tallyd} replay FILE... (or --all)", style="quiet")
+    show_table(
+        (tr("rejected"), tr("file"), tr("size"), tr("reason")),
+        shown,
+        right=frozenset({2}),
+        prose=frozenset({3}),
+        see=tr("--wide, or --json"),
+    )
+    say(tr("Move them back with: {tallyd} replay FILE... (or --all)"), style="quiet")
     return []
 
 
 def _newest(count: int, most: int) -> str:
-    return f"the newest {count} files" if count == most else f"{count} file{'' if count == 1 else 's'}"
+    if count == most:
+        return tr("the newest {count} files", count=count)
+    return tr("{files:# file|# files}", files=count)
+
+
+def _no_rejected(taker: _Taker, source: str | None = None) -> str:
+    return tr(
+        "{poller}: no rejected file[ of {source}] in {folder}",
+        poller=taker.name,
+        source=source,
+        folder=taker.rejected_path,
+    )
 
 
 def _reason(one: Rejected) -> str:
     reason = (one.reason or {}).get("reason")
-    return reason if isinstance(reason, str) else "unknown: the reason file is missing or unreadable"
+    if isinstance(reason, str):
+        return translated(reason)
+    return tr("unknown: the reason file is missing or unreadable")
 
 
 def _row_json(taker: _Taker, row: LedgerRow) -> Json:

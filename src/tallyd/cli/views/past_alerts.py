@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,8 @@ from tallyd.core.alerts.incident_view import IncidentView, incident_json, incide
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr
 from tallyd.core.panels import Board
 from tallyd.presentation.boards import BoardPrinter, table_csv
 from tallyd.presentation.invocation import called_here
@@ -44,8 +46,14 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
 
     Ends the command with status 2 for options that make no sense.
     """
-    place, now = place_of(path), utc_now()
+    place = place_of(path)
     is_member = members_of(place, wanted.group)
+    with reading_in("en" if wanted.shape == "json" else place.language):
+        return _past_alerts(place, wanted, is_member)
+
+
+def _past_alerts(place: Place, wanted: Wanted, is_member: Callable[[str], bool]) -> int:
+    now = utc_now()
     try:
         with closing(open_state(place)) as state:
             asked = AskedIncidents.read(
@@ -91,7 +99,7 @@ def _show(
         sys.stdout.flush()
         sys.stdout.buffer.write(table_csv(table, zone).encode("utf-8", "backslashreplace"))
     else:
-        printer = BoardPrinter(zone=zone, now=now, see_columns="--wide, or --format csv")
+        printer = BoardPrinter(zone=zone, now=now, see_columns=tr("--wide, or --format csv"))
         printer.show("", Board(panels=(table,)), (table,))
     sys.stdout.flush()  # so that a reader who went away (`| head`) is noticed where it is handled
 

@@ -25,6 +25,8 @@ from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import last_incidents
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
 from tallyd.core.language.formats import dated
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.panels import Board, Panel, filled
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
@@ -64,16 +66,26 @@ def report(path: Path, wanted: Wanted) -> int:
         _usage(f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}")
     if wanted.table and wanted.shape in ("json", "html"):
         _usage(f"--format {wanted.shape} has all tables; leave out --table")
-    config, now = load_config(path, lenient=True), utc_now()
-    database = config.state_dir / "state.db"
-    if not database.exists():
-        complain(f"{has_not_run(config)}: then the report has what the database of records holds")
+    config = load_config(path, lenient=True)
+    with reading_in("en" if wanted.shape == "json" else config.settings.language):
+        return _report(config, wanted, utc_now())
+
+
+def _report(config: Config, wanted: Wanted, now: datetime) -> int:
+    if not (config.state_dir / "state.db").exists():
+        text = tr(
+            "{cause}: then the report has what the database of records holds", cause=has_not_run(config)
+        )
+        complain(text)
         return EXIT_PROBLEM
     try:
-        with closing(State(database)) as state, closing(RecordsReader(config.database_url)) as reader:
+        with (
+            closing(State(config.state_dir / "state.db")) as state,
+            closing(RecordsReader(config.database_url)) as reader,
+        ):
             chapters, troubles = _read(config, wanted, state, reader, now)
     except StateError as error:
-        complain(f"tallyd: {error}")
+        complain(f"tallyd: {translated(str(error))}")
         return EXIT_PROBLEM
     for trouble in troubles:
         complain(f"tallyd: {trouble}")
@@ -105,7 +117,7 @@ def _read(
         try:
             chapter = _chapter(config, source, past, wanted, has_now=wanted.shape == "json" and not is_former)
         except (RecordsError, BugError) as error:
-            troubles.append(f"{name}: {error.text}")
+            troubles.append(f"{name}: {translated(error.text)}")
         except AskedError as error:
             unknown.append(str(error))
         else:
@@ -163,15 +175,18 @@ def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dic
         _usage(f'there is no poller "{wanted.poller}", and no reading of one{hint}')
     found = {name: poller for name, poller in known.items() if {*wanted.options} <= {*poller.options()}}
     if wanted.options and not found:
-        options = listed([f"--{option}" for option in wanted.options])
-        kinds = [kind for kind, each in BY_KIND.items() if {*wanted.options} <= {*each.options()}]
-        whose = f'"{wanted.poller}" is none' if wanted.poller else "there is none"
-        _usage(
-            f"{options} is for pollers of kind {listed(kinds)}; {whose}"
-            if kinds
-            else f"{options} can't go together; leave one out"
-        )
+        with reading_in("en"):  # as every complaint about options
+            _usage(_why_not_together(wanted))
     return found
+
+
+def _why_not_together(wanted: Wanted) -> str:
+    options = listed([f"--{option}" for option in wanted.options])
+    kinds = [kind for kind, each in BY_KIND.items() if {*wanted.options} <= {*each.options()}]
+    if not kinds:
+        return f"{options} can't go together; leave one out"
+    whose = f'"{wanted.poller}" is none' if wanted.poller else "there is none"
+    return f"{options} is for pollers of kind {listed(kinds)}; {whose}"
 
 
 # -- how it is shown ----------------------------------------------------------------------------------------
@@ -194,12 +209,12 @@ def _show(
 
 def _show_tables(chapters: Sequence[Chapter]) -> None:
     if not chapters:
-        say("No poller is configured, and none has readings from these days.")
+        say(tr("No poller is configured, and none has readings from these days."))
     for number, chapter in enumerate(chapters):
         if number:
             say()
         heading = f"{chapter.poller}, {period_text([chapter])}"
-        printer = BoardPrinter(zone=chapter.zone, now=None, see_columns="--wide, or --format csv")
+        printer = BoardPrinter(zone=chapter.zone, now=None, see_columns=tr("--wide, or --format csv"))
         if chapter.key:
             printer.show(heading, chapter.board, [chapter.table])
             continue
@@ -230,10 +245,13 @@ def _show_html(config: Config, chapters: Sequence[Chapter], troubles: Sequence[s
         # Imported here: it needs a library that tallyd can do without.
         from tallyd.presentation.html.report import report_html  # noqa: PLC0415 # see above
     except ModuleNotFoundError as error:
-        complain(
-            f"tallyd: --format html needs a library that is not installed ({error.name}). Install tallyd "
-            'with what the page needs (pip install "tallyd[web]"), or use another --format'
+        text = tr(
+            "--format html needs a library that is not installed ({library}). Install tallyd with what the "
+            "page needs ({command}), or use another --format",
+            library=error.name,
+            command='pip install "tallyd[web]"',
         )
+        complain(f"tallyd: {text}")
         raise typer.Exit(EXIT_PROBLEM) from None
     made = f"{dated(now.replace(second=0, microsecond=0), config.zone)} ({config.zone})"
     _write(report_html(config.settings.name, made, chapters, troubles))

@@ -6,15 +6,17 @@ from contextlib import closing
 from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import find_state, utc_now
-from tallyd.cli.views.alerts import mute_json, mute_text, say_left_out
+from tallyd.cli.shared import Place, find_state, utc_now
+from tallyd.cli.views.alerts import NOT_YET, mute_json, mute_text, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.language.formats import span
+from tallyd.core.language.formats import day_text, span
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated, translation
 from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
@@ -31,13 +33,18 @@ MOST_ALERTS = 50
 def status(path: Path, *, as_json: bool) -> int:
     """Show how things are; return the exit status. Raises `ConfigError` where no folder is known at all."""
     place = find_state(path)
+    with reading_in("en" if as_json else place.language):
+        return _status(path, place, as_json=as_json)
+
+
+def _status(path: Path, place: Place, *, as_json: bool) -> int:
     database = place.folder / "state.db"
     try:
         most = None if as_json else MOST_ALERTS
         found = read_status(place, most_alerts=most) if database.exists() else None
         missing = "" if found else _never_ran(path.absolute(), database)
     except StateError as error:
-        complain(f"tallyd: {error}")
+        complain(f"tallyd: {translated(str(error))}")
         return EXIT_PROBLEM
     if found is None:
         complain(missing)
@@ -51,58 +58,81 @@ def status(path: Path, *, as_json: bool) -> int:
 
 def _never_ran(path: Path, database: Path) -> str:
     if not database.exists():
-        return f"tallyd has not run with {path} yet (no readings in {database})"
+        return tr(
+            "tallyd has not run with {config} yet (no readings in {database})", config=path, database=database
+        )
     with closing(State(database)) as state:  # `tallyd once` has made it
         found = [state.readings.last(name, now=utc_now()) for name in state.readings.pollers()]
     taken = [(last.poller, str((last.body or {}).get("taken_at"))) for last in found if last is not None]
     by_hand = ", ".join(f"{poller} {at[:16].replace('T', ' ')}" for poller, at in taken)
-    return f"tallyd run has not been started with {path} yet; readings taken by hand: {by_hand or 'none'}"
+    return tr(
+        "tallyd run has not been started with {config} yet; readings taken by hand: {readings}",
+        config=path,
+        readings=by_hand or tr("none"),
+    )
 
 
 def _show(found: Status) -> None:
     text, style = found.headline()
     say(text, style=style)
     if not found.jobs:
-        say("No poller is configured. Add one to the config; tallyd reloads it automatically.")
+        say(tr("No poller is configured. Add one to the config; tallyd reloads it automatically."))
     else:
-        rows = [
-            (
-                one.job.poller,
-                one.job.job,
-                found.taken(one.last) if one.last else "none yet",
-                len(one.missed) or None,
-                _next(one, found),
-            )
-            for one in found.jobs
-        ]
-        show_table(
-            ("poller", "job", "last reading", "missed", "next run"),
-            rows,
-            right=frozenset({3}),
-            see="--wide, or --json",
-        )
-    for one in found.jobs:
-        if found.pid and one.unknown:
-            text = f"{one.job.poller} {one.job.job}: no reading known for {found.clock(one.unknown)}"
-            say(text, style="warning")
+        _show_jobs(found)
     _show_boards(found)
     for alert in found.alerts:
-        is_notified, style = alert.is_open, alert.severity if alert.is_open else "quiet"
-        kind = alert.severity if is_notified else "not yet an alert"
-        mute = mute_of(alert.key, found.mutes, now=found.now)
-        muted = f" (muted until {found.clock(mute.until)})" if mute else ""
-        ack = alert.acknowledged
-        worked_on = f" [acknowledged {ack.text(found.note.zone, now=found.now)}]" if ack else ""
-        text = said(alert, found.wording(alert))
-        say(f"{kind} since {found.clock(alert.since)}: {text} [{alert.key}]{muted}{worked_on}", style=style)
+        say(_alert_text(alert, found), style=alert.severity if alert.is_open else "quiet")
     say_left_out(found.standing, shown=len(found.alerts))
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):
-        say("No open alert.", style="fine")
+        say(tr("No open alert."), style="fine")
     if found.unwritten:
-        waits = "reading waits" if found.unwritten == 1 else "readings wait"
-        say(f"{found.unwritten} {waits} to be written to out/.", style="warning")
+        text = tr(
+            "{readings:# reading waits|# readings wait} to be written to out/.", readings=found.unwritten
+        )
+        say(text, style="warning")
+
+
+def _show_jobs(found: Status) -> None:
+    rows = [
+        (
+            one.job.poller,
+            one.job.job,
+            found.taken(one.last) if one.last else tr("none yet"),
+            len(one.missed) or None,
+            _next(one, found),
+        )
+        for one in found.jobs
+    ]
+    show_table(
+        (tr("poller"), tr("job"), tr("last reading"), tr("missed"), tr("next run")),
+        rows,
+        right=frozenset({3}),
+        see=tr("--wide, or --json"),
+    )
+    for one in found.jobs:
+        if found.pid and one.unknown:
+            text = tr(
+                "{poller} {job}: no reading known for {at}",
+                poller=one.job.poller,
+                job=one.job.job,
+                at=found.clock(one.unknown),
+            )
+            say(text, style="warning")
+
+
+def _alert_text(alert: Alert, found: Status) -> str:
+    mute, ack = mute_of(alert.key, found.mutes, now=found.now), alert.acknowledged
+    return tr(
+        "{kind} since {since}: {text} [[{key}]][ (muted until {muted})][ [[acknowledged {acknowledged}]]]",
+        kind=translation(alert.severity if alert.is_open else NOT_YET),
+        since=found.clock(alert.since),
+        text=said(alert, found.wording(alert)),
+        key=alert.key,
+        muted=found.clock(mute.until) if mute else "",
+        acknowledged=ack.text(found.note.zone, now=found.now) if ack else "",
+    )
 
 
 def _show_boards(found: Status) -> None:
@@ -110,14 +140,20 @@ def _show_boards(found: Status) -> None:
     boards = [each for each in found.boards if each.board != Board()]
     for row in found.reports if not found.boards else ():
         if row.state != "sent":
-            answer = f", {row.answer}" if row.answer else ""
-            text = f"report {row.message.ssid} of {row.message.day} is not sent; tries: {row.tries}{answer}"
-            say(f"{row.poller}: {text}", style="warning")
+            text = tr(
+                "{poller}: report {ssid} of {day} is not sent; tries: {tries}[, {answer}]",
+                poller=row.poller,
+                ssid=row.message.ssid,
+                day=day_text(row.message.day),
+                tries=row.tries,
+                answer=translated(row.answer or ""),
+            )
+            say(text, style="warning")
     for each in boards:
         printer = BoardPrinter(
             zone=each.zone,
             now=found.now,
-            see_columns="--wide, or --json",
+            see_columns=tr("--wide, or --json"),
             see_rows="{tallyd} status --json",
             most_rows=MOST_ROWS,
         )
@@ -130,9 +166,9 @@ def _show_boards(found: Status) -> None:
 def _next(one: JobStatus, found: Status) -> str:
     """Return when a job runs next: its slot, or its interval where it has no slots."""
     if not found.pid:
-        return "when tallyd runs"
+        return tr("when tallyd runs")
     if one.next_at is None and isinstance(one.job.when, Every):
-        return f"every {span(one.job.when.interval_s)}"
+        return tr("every {interval}", interval=span(one.job.when.interval_s))
     return found.clock(one.next_at)
 
 

@@ -22,6 +22,7 @@ from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
 from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
@@ -80,22 +81,36 @@ class Status:
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
-        was = "" if self.pid else "was "
-        text = f"config {self.note.path} {was}active since {self.clock(self.note.since)}"
+        path, since, rejected = self.note.path, self.clock(self.note.since), self.note.rejected
         if self.pid is None:
-            trouble = f"; {self.trouble}" if self.trouble else ""
-            return f"{text}; tallyd is NOT running{trouble}", "error"
-        if self.note.rejected:
-            when = self.clock(self.note.rejected.since)
-            return (
-                f"{text}; the file on disk is REJECTED since {when}: {self.note.rejected.lines[0]}",
-                "error",
+            text = tr(
+                "config {path} was active since {since}; tallyd is NOT running[; {trouble}]",
+                path=path,
+                since=since,
+                trouble=translated(self.trouble or ""),
             )
-        return f"{text}; running (process {self.pid})", "fine"
+            return text, "error"
+        if rejected:
+            text = tr(
+                "config {path} active since {since}; the file on disk is REJECTED since {rejected}: {why}",
+                path=path,
+                since=since,
+                rejected=self.clock(rejected.since),
+                why=rejected.lines[0],
+            )
+            return text, "error"
+        text = tr(
+            "config {path} active since {since}; running (process {pid})",
+            path=path,
+            since=since,
+            pid=str(self.pid),
+        )
+        return text, "fine"
 
     def taken(self, last: StoredReading) -> str:
         """Return when a reading was taken, and whether by hand: then it settles no slot."""
-        return self.clock(last.taken_at) + (" by hand" if last.taken.is_by_hand else "")
+        at = self.clock(last.taken_at)
+        return tr("{at} by hand", at=at) if last.taken.is_by_hand else at
 
     def clock(self, at: datetime | None) -> str:
         """Return an instant as people say it, in the zone of the config; empty for None."""

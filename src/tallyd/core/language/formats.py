@@ -129,6 +129,11 @@ def tenths_text(value: float) -> str:
     return f"{value:.1f}" if language() == "en" else cldr.tenths(value, language())
 
 
+def grouped(count: int) -> str:
+    """Return a count with its thousands apart: `1,204`, `1.204`."""
+    return f"{count:,}" if language() == "en" else cldr.number(count, language())
+
+
 def rounded_share(share: float) -> float:
     """Return a share from 0 to 1 with four digits. Only nothing is 0, and only all of it is 1."""
     nearest = round(share, 4)
