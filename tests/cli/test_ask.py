@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from support.divera_server import Client, DiveraServer, divera_server
 from support.processes import free_port
 from support.rawserver import Connection, serving
 from support.terminal import Terminal, at_terminal
+from tallyd.core.language.messages import catalog
 from tallyd.demo.world.divera import KEY as DEMO_KEY
 from tallyd.demo.world.divera import Divera
 from tallyd.demo.world.http_server import serving as world
@@ -27,8 +28,11 @@ from tallyd.demo.world.people import STATUSES
 KEY = "canary-key-8f3a"
 
 
-def asking(folder: Path, *arguments: str) -> AbstractContextManager[Terminal]:
-    return at_terminal("-m", "tallyd", "init", "--ask", *arguments, cwd=folder)
+@contextmanager
+def asking(folder: Path, *arguments: str, language: str = "en") -> Iterator[Terminal]:
+    with at_terminal("-m", "tallyd", "init", "--ask", *arguments, cwd=folder) as terminal:
+        terminal.answer("Language", language)
+        yield terminal
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -196,6 +200,7 @@ def test_where_the_machine_does_not_know_its_zone_one_is_proposed(tmp_path: Path
     zone = tmp_path / "zone"
     zone.write_bytes(Path("/usr/share/zoneinfo/Asia/Taipei").read_bytes())
     with at_terminal("-m", "tallyd", "init", "--ask", cwd=tmp_path, TZ=f":{zone}") as terminal:
+        terminal.answer("Language")
         source(terminal, unit)
         terminal.answer("Times of day")
         terminal.answer("Time zone [Europe/Berlin]")
@@ -280,6 +285,7 @@ def test_a_page_whose_libraries_are_missing_is_said_when_it_is_wanted(tmp_path: 
         "from tallyd.cli.main import main; sys.exit(main())"
     )
     with at_terminal("-c", program, "init", "--ask", cwd=tmp_path) as terminal:
+        terminal.answer("Language")
         source(terminal, unit)
         terminal.answer("Times of day")
         the_rest(terminal, page="127.0.0.1:8710")
@@ -287,6 +293,45 @@ def test_a_page_whose_libraries_are_missing_is_said_when_it_is_wanted(tmp_path: 
         terminal.answer("Address of the page", "no")
         assert terminal.status() == 0, terminal.said
     assert "web" not in config(tmp_path)
+
+
+# ---- languages
+
+
+@pytest.mark.parametrize(
+    ("lc_all", "lc_messages", "lang", "default"),
+    [
+        pytest.param("", "", "de_DE.UTF-8", "de", id="LANG"),
+        pytest.param("", "zh_TW.UTF-8", "de_DE.UTF-8", "zh-TW", id="LC_MESSAGES"),
+        pytest.param("C.UTF-8", "", "de_DE.UTF-8", "en", id="LC_ALL"),
+    ],
+)
+def test_the_language_is_asked_first_by_default_that_of_the_terminal(
+    lc_all: str, lc_messages: str, lang: str, default: str, tmp_path: Path
+) -> None:
+    command = ("-m", "tallyd", "init", "--ask")
+    with at_terminal(*command, cwd=tmp_path, LC_ALL=lc_all, LC_MESSAGES=lc_messages, LANG=lang) as terminal:
+        terminal.wait_for(f"Language, Sprache, 語言 [{default}]: ")
+        terminal.press("Klingon\n")
+        terminal.wait_for(f"Language, Sprache, 語言 [{default}]: ")
+
+
+def test_the_language_is_in_the_config_and_a_no_in_it_is_a_no(tmp_path: Path, unit: Client) -> None:
+    with asking(tmp_path, "--kind", "divera", language="DE") as terminal:
+        german = catalog("tallyd", "de").gettext
+        for question, typed in {
+            "Address of Divera": unit.url.removesuffix("/api/users"),
+            "Access key": KEY,
+            "Times of day": "",
+            "Time zone": "",
+            "Chat or mail address for alerts": german("no").upper(),
+            "Address of the page": german("no"),
+        }.items():
+            terminal.answer(german(question), typed)
+        assert terminal.status() == 0, terminal.said
+    written = config(tmp_path)
+    assert written["language"] == "de"
+    assert "channels" not in written
 
 
 # ---- what is there stays, and nothing is left half-written
@@ -337,7 +382,7 @@ def test_it_can_be_left_while_the_source_is_tried(tmp_path: Path, unit: Client) 
 
 def test_a_config_that_is_there_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    with asking(tmp_path) as terminal:
+    with at_terminal("-m", "tallyd", "init", "--ask", cwd=tmp_path) as terminal:
         terminal.wait_for("config.json already exists; nothing was changed")
         assert terminal.status() == 2
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("config.json", "{}")]
@@ -377,6 +422,7 @@ def test_for_the_service_the_folders_are_the_installed_ones(tmp_path: Path, unit
     answers.mkdir()
     command = ("--config", "/etc/tallyd/config.json", "init", "--ask", "--into", str(answers))
     with at_terminal("-m", "tallyd", *command, cwd=tmp_path) as terminal:
+        terminal.answer("Language")
         source(terminal, unit)
         terminal.answer("Times of day")
         the_rest(terminal)

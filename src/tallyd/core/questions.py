@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tallyd.core.language.messages import mark, translation
 from tallyd.core.reading import Json
 
-NO = "no"
+NO = mark("no")
 """The answer to an optional question that leaves its key out of the config."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One question. Its answer becomes one value of the config.
+    """One question. Its answer becomes one value of the config. `text`, `help` and `default` are translated.
 
     `key` is the place of that value below the poller (`("report", "url")`), or below the top of the file.
     `help` is one line for the person. `default` is the answer for Enter; None: there is none.
@@ -38,8 +39,8 @@ class Question:
 
 
 def optional(read: Callable[[str], Json]) -> Callable[[str], Json]:
-    """Return a `read` that leaves the key out if the answer is `no`."""
-    return lambda typed: None if typed.casefold() == NO else read(typed)
+    """Return a `read` that leaves the key out if the answer is `no`, also in the reader's language."""
+    return lambda typed: None if typed.casefold() in (NO, translation(NO)) else read(typed)
 
 
 def words(typed: str) -> list[Json]:

@@ -23,11 +23,12 @@ from tallyd.cli.shared import hide_secrets, log_to_stderr
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.poller import Poller
 from tallyd.core.errors import EXIT_OK, EXIT_USAGE, DeliveryError, RecordsError, SourceError
+from tallyd.core.language.languages import LANGUAGES, Language, language, language_of_locale, reading_in
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.questions import NO, Question, optional
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings.types import did_you_mean
 from tallyd.settings.web import WebSettings
 
 EXIT_INTERRUPTED = 130
@@ -36,22 +37,24 @@ _KEY_REFUSED = (401, 403)
 
 _ZONE = Question(
     key=("timezone",),
-    text="Time zone",
-    help="All times of day are in this time zone.",
+    text=mark("Time zone"),
+    help=mark("All times of day are in this time zone."),
     default="Europe/Berlin",
 )
 _CHANNEL = Question(
     key=("channels", CHANNEL),
-    text="Chat or mail address for alerts",
-    help='A URL such as tgram://TOKEN/CHAT or mailtos://USER:PASSWORD@HOST (docs/alerts.md); "no" for none.',
+    text=mark("Chat or mail address for alerts"),
+    help=mark(
+        'A URL such as tgram://TOKEN/CHAT or mailtos://USER:PASSWORD@HOST (docs/alerts.md); "no" for none.'
+    ),
     default=NO,
     read=optional(str),
     secret="chat-url",  # noqa: S106 # the name of a file
 )
 _PAGE = Question(
     key=("web",),
-    text="Address of the page",
-    help='Counts, charts and alerts, in a browser on this machine (docs/page.md); "no" for none.',
+    text=mark("Address of the page"),
+    help=mark('Counts, charts and alerts, in a browser on this machine (docs/page.md); "no" for none.'),
     default="127.0.0.1:8710",
     read=optional(lambda typed: {"listen": f"127.0.0.1:{typed}" if typed.isdecimal() else typed}),
 )
@@ -68,19 +71,43 @@ def ask(path: Path, *, kind: str | None = None, into: Path | None = None) -> int
     if hindrance := _hindrance(path, folder):
         complain(f"tallyd: {hindrance}")
         return EXIT_USAGE
+    log_to_stderr()
+    wanted = language_of_locale(os.environ)
     try:
-        log_to_stderr()
-        draft = Interview(path, kind).draft
+        wanted = _language(wanted)
+        with reading_in(wanted):
+            draft = Interview(path, kind).draft
     except (typer.Abort, KeyboardInterrupt):
-        complain("\nStopped. Nothing was written.")
+        with reading_in(wanted):
+            complain("\n" + tr("Stopped. Nothing was written."))
         return EXIT_INTERRUPTED
+    with reading_in(wanted):
+        return _written(draft, path, into)
+
+
+def _language(default: Language) -> Language:
+    """Ask for the language of the other questions, and of what people will read."""
+    # Not translated: everybody finds their own.
+    say("en: English, de: Deutsch, zh-TW: 繁體中文", style="quiet")
+    while True:
+        typed = str(typer.prompt("Language, Sprache, 語言", default=default)).strip().casefold()
+        for known in LANGUAGES:
+            if typed == known.casefold():
+                return known
+        complain(", ".join(LANGUAGES))
+
+
+def _written(draft: Draft, path: Path, into: Path | None) -> int:
+    """Write what was answered, and take a first reading; return the exit status."""
     say()
-    for written in draft.write(folder):
-        say(f"Written: {written if into is None else path.parent / written.relative_to(into)}", style="fine")
+    for written in draft.write(into or path.parent):
+        file = written if into is None else path.parent / written.relative_to(into)
+        say(tr("Written: {file}", file=file), style="fine")
     status = EXIT_OK if into else _first_reading(path, draft)
     web = draft.config().settings.web
     if web is not None:
-        say(f"The page, while tallyd runs: http://{web.listen}/", style="fine")
+        url = f"http://{web.listen}/"
+        say(tr("The page, while tallyd runs: {url}", url=url), style="fine")
     return status
 
 
@@ -102,10 +129,10 @@ def _hindrance(path: Path, folder: Path) -> str | None:
 
 def _first_reading(path: Path, draft: Draft) -> int:
     (poller,) = draft.config().settings.pollers
-    say("\nThe first reading:")
+    say("\n" + tr("The first reading:"))
     status = once(path, poller, job=None, dry_run=False, as_json=False, attempts=1)
     if status != EXIT_OK:
-        complain("The first reading failed, see above. The config is written; tallyd keeps trying.")
+        complain(tr("The first reading failed, see above. The config is written; tallyd keeps trying."))
     return status
 
 
@@ -117,7 +144,11 @@ def _trouble_of(web: WebSettings) -> str | None:
         try:
             found.bind((web.address, web.port))
         except OSError as error:
-            return f"cannot listen on {web.listen}: {(error.strerror or '').lower()}; type another port"
+            return tr(
+                "cannot listen on {address}: {reason}; type another port",
+                address=web.listen,
+                reason=translated((error.strerror or "").lower()),
+            )
     return None
 
 
@@ -126,9 +157,10 @@ class Interview:
 
     def __init__(self, path: Path, wanted: str | None = None) -> None:
         self._answers: dict[tuple[str, ...], str] = {}
-        say("A few questions, then tallyd counts. Enter accepts the answer in brackets, Ctrl-C stops.")
+        say(tr("A few questions, then tallyd counts. Enter accepts the answer in brackets, Ctrl-C stops."))
         name = wanted or self._kind()
         self.draft = Draft(path, starter(name, path))
+        self.draft.put(("language",), language())
         if self.draft.get(_ZONE.key) is None:  # this machine does not know its own zone
             self.draft.put(_ZONE.key, _ZONE.default)
         self._source(BY_KIND[name], ("pollers", name))
@@ -139,17 +171,17 @@ class Interview:
 
     def _kind(self) -> str:
         """Ask for the kind of poller and return it."""
-        say("\nWhat should tallyd count?")
+        say("\n" + tr("What should tallyd count?"))
         names = tuple(BY_KIND)
         for number, (name, kind) in enumerate(BY_KIND.items(), start=1):
-            say(f"  {number}  {name}: {(kind.__doc__ or '').splitlines()[0]}")
+            say(f"  {number}  {name}: {translation((kind.__doc__ or '').splitlines()[0])}")
         while True:
-            typed = str(typer.prompt("Number or name", default=names[0])).strip().casefold()
+            typed = str(typer.prompt(tr("Number or name"), default=names[0])).strip().casefold()
             if typed.isdecimal() and 1 <= int(typed) <= len(names):
                 return names[int(typed) - 1]
             if typed in names:
                 return typed
-            complain(f'"{typed}" is not a choice{did_you_mean(typed, names) or "; type a number or a name"}')
+            complain(tr('"{typed}" is not a choice; type a number or a name', typed=typed))
 
     def _source(self, kind: type[Poller], below: tuple[str, ...]) -> None:
         """Ask the questions of a kind, and try the answers."""
@@ -168,14 +200,14 @@ class Interview:
 
     def _to_ask_again(self, asked: list[Question], below: tuple[str, ...]) -> list[Question]:
         """Try the source; return the questions to ask again because their answers do not work."""
-        say("Trying it ...", style="quiet")
+        say(tr("Trying it ..."), style="quiet")
         config = self.draft.config()
         hide_secrets(config)
         (task,) = sources_of(config)
         try:
             found = ask_source(config, task)
         except (SourceError, RecordsError) as failure:
-            complain(failure.text)
+            complain(translated(failure.text))
             secrets = [question for question in asked if question.secret]
             if isinstance(failure, SourceError) and failure.status in _KEY_REFUSED and secrets:
                 for question in secrets:
@@ -186,7 +218,7 @@ class Interview:
             learned = task.source.learned(found)
             put_all(self.draft, below, learned)
             for name in (name for name, value in learned.items() if value):
-                say(f'Added to the config as "{name}".', style="quiet")
+                say(tr('Added to the config as "{key}".', key=name), style="quiet")
             if is_fine:
                 return []
         return [] if self._is_kept() else asked
@@ -201,9 +233,10 @@ class Interview:
             config = self.draft.config()
             sender = channels(config, Redactor(config.secrets).redact)
             try:
-                say(sender.probe(config.settings.channels[CHANNEL].url.reveal()), style="fine")
+                url = config.settings.channels[CHANNEL].url.reveal()
+                say(translated(sender.probe(url)), style="fine")
             except DeliveryError as failure:
-                complain(failure.text)
+                complain(translated(failure.text))
                 if not self._is_kept():
                     continue
             return
@@ -218,13 +251,16 @@ class Interview:
             complain(trouble)
 
     def _is_kept(self) -> bool:
-        return typer.confirm("Keep these answers anyway? tallyd keeps trying", default=False)
+        # Not typer.confirm: it knows only the answers y and n.
+        text = tr("Keep these answers anyway? tallyd keeps trying [[y/N]]")
+        typed = str(typer.prompt(text, default="", show_default=False)).strip().casefold()
+        return typed in ("y", "yes", *tr("y, yes").split(", "))
 
     def _answer(self, question: Question, below: tuple[str, ...] = (), *, closely: bool = False) -> None:
         """Ask until the config accepts the answer."""
         key = (*below, *question.key)
         say()
-        say(question.help, style="quiet")
+        say(translation(question.help), style="quiet")
         while True:
             typed = self._prompt(question, key)
             value = question.read(typed)
@@ -237,23 +273,27 @@ class Interview:
                 self._answers[key] = typed
                 return
             part = f"{fault.place}: " if fault.place and not fault.place.startswith("[") else ""
-            complain(f"{question.text}: {part}{fault.text}")
+            complain(f"{translation(question.text)}: {part}{fault.text}")
 
     def _prompt(self, question: Question, key: tuple[str, ...]) -> str:
         """Return what is typed; for Enter alone, the earlier answer if there is one, else the default."""
         before = self._answers.get(key)
-        default = question.default if before is None else before
+        default = before if before is not None else question.default and translation(question.default)
         is_hidden = question.secret is not None
         is_kept = is_hidden and before is not None and before != question.default
-        note = " (Enter keeps what you typed)" if is_kept else " (hidden)" if is_hidden else ""
+        text = translation(question.text)
+        if is_kept:
+            text = tr("{question} (Enter keeps what you typed)", question=text)
+        elif is_hidden:
+            text = tr("{question} (hidden)", question=text)
         while True:
             try:
                 typed: str = typer.prompt(
-                    question.text + note, default=default, hide_input=is_hidden, show_default=not is_kept
+                    text, default=default, hide_input=is_hidden, show_default=not is_kept
                 ).strip()
             except UnicodeDecodeError:
                 typed = "\udcff"
             if typed and not UNPRINTABLE.search(typed):
                 return typed
             if typed:
-                complain("The answer contains an unreadable character, such as an arrow key. Try again:")
+                complain(tr("The answer contains an unreadable character, such as an arrow key. Try again:"))

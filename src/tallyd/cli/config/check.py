@@ -17,15 +17,18 @@ from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
-from tallyd.core.language.formats import offset_if_twice
+from tallyd.core.language.formats import day_text, offset_if_twice, weekday_text
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
-from tallyd.core.schedule.timetable import WEEKDAYS, next_slots
+from tallyd.core.schedule.timetable import next_slots
 from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
 DAYS_SHOWN = 5
 DUE_SHOWN = 10
+_WEEKDAYS = (mark("mon"), mark("tue"), mark("wed"), mark("thu"), mark("fri"), mark("sat"), mark("sun"))
 
 
 def check(path: Path, *, online: bool) -> int:
@@ -34,10 +37,17 @@ def check(path: Path, *, online: bool) -> int:
     problems = folder_problems(config, only=service_folders(config), tries=runs_as_this_user(config))
     if problems:
         raise ConfigError(config.path.name, problems)
-    say(f"{config.path} is fine.", style="fine")
-    source = "timezone in the config" if config.settings.timezone else "of this machine"
-    say(f"Time zone: {config.zone} ({source})")
-    now = utc_now()
+    with reading_in(config.settings.language):
+        _show(config, utc_now())
+        return max(_ask_sources(config), _try_channels(config)) if online else EXIT_OK
+
+
+def _show(config: Config, now: datetime) -> None:
+    say(tr("{config} is fine.", config=config.path), style="fine")
+    if config.settings.timezone:
+        say(tr("Time zone: {zone} (timezone in the config)", zone=config.zone))
+    else:
+        say(tr("Time zone: {zone} (of this machine)", zone=config.zone))
     _show_runs(config, now)
     _show_due_times(config, now)
     calendars = [each.named(name) for name, each in config.settings.calendars.items()]
@@ -49,10 +59,7 @@ def check(path: Path, *, online: bool) -> int:
         *_running_notes(config),
     )
     for note in notes:
-        say(f"Note: {note}", style="warning")
-    if not online:
-        return EXIT_OK
-    return max(_ask_sources(config), _try_channels(config))
+        say(tr("Note: {note}", note=translated(note)), style="warning")
 
 
 def _show_runs(config: Config, now: datetime) -> None:
@@ -62,10 +69,10 @@ def _show_runs(config: Config, now: datetime) -> None:
         for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN)
     ]
     if rows:
-        say("Next runs:")
-        show_table(("poller", "job", "at", "zone"), rows)
+        say(tr("Next runs:"))
+        show_table((tr("poller"), tr("job"), tr("at"), tr("zone")), rows)
     if not config.settings.pollers:
-        say('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init')
+        say(tr('No poller is configured yet. Add one under "pollers"; for an example, run: {tallyd} init'))
 
 
 def _show_due_times(config: Config, now: datetime) -> None:
@@ -75,28 +82,38 @@ def _show_due_times(config: Config, now: datetime) -> None:
         found += [(at, name, subject, zone) for subject, at in poller.due_times(now, zone)]
     if found:
         found.sort(key=lambda each: each[0])
-        more = f" (the first {DUE_SHOWN} of {len(found)})" if len(found) > DUE_SHOWN else ""
-        say(f"Next due times{more}:")
+        more = len(found) > DUE_SHOWN
+        text = tr(
+            "Next due times[ (the first {shown} of {all})]:",
+            shown=DUE_SHOWN if more else None,
+            all=len(found) if more else None,
+        )
+        say(text)
         rows = [(name, subject, *_shown(at, zone)) for at, name, subject, zone in found[:DUE_SHOWN]]
-        show_table(("poller", "of", "at", "zone"), rows)
+        show_table((tr("poller"), tr("of"), tr("at"), tr("zone")), rows)
 
 
 def _shown(at: datetime, zone: tzinfo) -> tuple[str, str]:
     local = at.astimezone(zone)
-    return f"{local:%a %Y-%m-%d %H:%M:%S}{offset_if_twice(local)}", f"{zone}"
+    return f"{_day(local)} {local:%H:%M:%S}{offset_if_twice(local)}", f"{zone}"
+
+
+def _day(day: date) -> str:
+    return tr("{weekday} {day}", weekday=weekday_text(day), day=day_text(day))
 
 
 def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
     rows = []
     for calendar in calendars:
-        off = ", ".join(name for number, name in enumerate(WEEKDAYS) if number not in calendar.days)
+        off = [translation(name) for number, name in enumerate(_WEEKDAYS) if number not in calendar.days]
         if off:
-            rows.append((calendar.name, f"every {off}", "off"))
+            rows.append((calendar.name, tr("every {weekdays}", weekdays=", ".join(off)), tr("off")))
         for day, why in islice(calendar.exceptions(today), DAYS_SHOWN):
-            rows.append((calendar.name, f"{day:%a %Y-%m-%d}", "open" if why is None else f"off: {why}"))
+            shown = tr("open") if why is None else tr("off: {why}", why=why)
+            rows.append((calendar.name, _day(day), shown))
     if rows:
-        say("Next days off:")
-        show_table(("calendar", "day", ""), rows)
+        say(tr("Next days off:"))
+        show_table((tr("calendar"), tr("day"), ""), rows)
 
 
 def _notes_of_days(config: Config, calendars: list[Calendar], now: datetime) -> Iterator[str]:
@@ -104,15 +121,17 @@ def _notes_of_days(config: Config, calendars: list[Calendar], now: datetime) -> 
     for calendar in calendars:
         place = place_of(("calendars", calendar.name))
         if not calendar.ever_opens(now.astimezone(config.zone).date()):
-            yield f"{place}: no day is open in the next {NEAR_DAYS} days"
+            yield tr("{place}: no day is open in the next {days} days", place=place, days=NEAR_DAYS)
         if calendar.holidays and (year := calendar.holidays.last_year()) <= now.year:
-            yield (
-                f"{place}.holidays: the installed library covers no year after {year}; "
-                "add later holidays to `closed`, or upgrade"
+            yield tr(
+                "{place}.holidays: the installed library covers no year after {year}; add later holidays to "
+                "`closed`, or upgrade",
+                place=place,
+                year=str(year),
             )
     for name, poller in config.settings.pollers.items():
         for where, why in poller.vain(now, config.effective(name).zone):
-            yield f"{place_of(('pollers', name, *where))}: {why}"
+            yield f"{place_of(('pollers', name, *where))}: {translated(why)}"
 
 
 def _running_notes(config: Config) -> list[str]:
@@ -121,7 +140,11 @@ def _running_notes(config: Config) -> list[str]:
     if active is None or holder(active.state_dir / "lock") is None:
         return []
     return [
-        f"{key}: changed; the running tallyd rejects this file until a restart: {active.restart}"
+        tr(
+            "{key}: changed; the running tallyd rejects this file until a restart: {how}",
+            key=key,
+            how=translated(active.restart),
+        )
         for key in config.changed_from(active.fixed)
     ]
 
@@ -133,7 +156,7 @@ def _ask_sources(config: Config) -> int:
         try:
             found = ask_source(config, task)
         except (SourceError, RecordsError) as failure:
-            complain(f"{task.poller}: {failure.text}")
+            complain(f"{task.poller}: {translated(failure.text)}")
             status = EXIT_PROBLEM
         else:
             if not show_found(config, task, found):
@@ -150,8 +173,9 @@ def _try_channels(config: Config) -> int:
         say()
     for name, channel in config.settings.channels.items():
         try:
-            say(f"channel {name}: {sender.probe(channel.url.reveal())}", style="fine")
+            found = translated(sender.probe(channel.url.reveal()))
+            say(tr("channel {name}: {found}", name=name, found=found), style="fine")
         except DeliveryError as error:
-            complain(f"channel {name}: {error.text}")
+            complain(tr("channel {name}: {found}", name=name, found=translated(error.text)))
             status = EXIT_PROBLEM
     return status

@@ -14,6 +14,7 @@ from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.core.errors import ConfigProblem
 from tallyd.core.inbox_spec import InboxNeeded
+from tallyd.core.language.messages import tr
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
@@ -63,14 +64,19 @@ def folder_notes(config: Config) -> list[str]:
     notes = []
     kind = file_system(config.state_dir, Path("/proc/self/mounts"))
     if kind in NETWORK_FILE_SYSTEMS:
-        notes.append(
-            f"state.dir {config.state_dir} is on a network file system ({kind}); put it on a local disk"
+        note = tr(
+            "state.dir {folder} is on a network file system ({kind}); put it on a local disk",
+            folder=config.state_dir,
+            kind=kind,
         )
+        notes.append(note)
     if not runs_as_this_user(config):
-        notes.append(
-            f"did not check whether the service can write its folders: it runs as {SERVICE_USER}. "
-            "Run: sudo tallyd check"
+        note = tr(
+            "did not check whether the service can write its folders: it runs as {user}. "
+            "Run: sudo tallyd check",
+            user=SERVICE_USER,
         )
+        notes.append(note)
     return notes
 
 

@@ -12,6 +12,8 @@ from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.contract.poller import Found
 from tallyd.core.errors import SourceError
+from tallyd.core.language.formats import number_text
+from tallyd.core.language.messages import english, tr
 from tallyd.presentation.terminal import complain, say, show_table
 
 
@@ -34,11 +36,13 @@ def ask_source(config: Config, task: Task) -> tuple[Found, ...]:
 def _look_at(inbox: Path) -> None:
     try:
         if not stat.S_ISDIR(inbox.stat().st_mode):
-            raise SourceError(f"{inbox} is not a folder", transient=False)
+            raise SourceError(english("{inbox} is not a folder", inbox=inbox), transient=False)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise SourceError(f"{inbox}: {(error.strerror or '').lower()}", transient=True) from None
+        reason = (error.strerror or "").lower()
+        text = english("the inbox {inbox} cannot be used: {reason}", inbox=inbox, reason=reason)
+        raise SourceError(text, transient=True) from None
 
 
 def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
@@ -47,11 +51,23 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
     bad = sum(not one.is_fine for one in found)
     inbox = config.inboxes.get(task.poller)
     if bad:
-        complain(f"{task.poller}: {bad} of {len(found)} do not answer correctly")
+        complain(
+            tr(
+                "{poller}: {bad} of {all} do not answer correctly",
+                poller=task.poller,
+                bad=bad,
+                all=len(found),
+            )
+        )
     elif inbox is not None and not inbox.exists():
-        say(f"{task.poller}: {inbox} does not exist yet; tallyd creates it when it starts", style="warning")
+        text = tr(
+            "{poller}: {folder} does not exist yet; tallyd creates it when it starts",
+            poller=task.poller,
+            folder=inbox,
+        )
+        say(text, style="warning")
     else:
-        say(f"{task.poller}: the source answers", style="fine")
+        say(tr("{poller}: the source answers", poller=task.poller), style="fine")
     headings = task.source.found_headings()
     rows = [(one.id, one.name, _count(one)) for one in found]
     if rows:
@@ -62,8 +78,8 @@ def show_found(config: Config, task: Task, found: tuple[Found, ...]) -> bool:
 
 def _count(one: Found) -> str:
     if one.count is None:
-        return "hidden" if one.is_fine else ""
-    return str(one.count)
+        return tr("hidden") if one.is_fine else ""
+    return number_text(one.count)
 
 
 def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:
@@ -71,5 +87,6 @@ def show_learned(config: Config, task: Task, found: tuple[Found, ...]) -> None:
     known = config.settings.pollers[task.poller].model_dump(mode="json", by_alias=True, exclude_unset=True)
     for key, value in task.source.learned(found).items():
         if value and value != known.get(key):
-            say(f"You can add this to the config, under {place_of(('pollers', task.poller))}:")
+            place = place_of(("pollers", task.poller))
+            say(tr("You can add this to the config, under {place}:", place=place))
             say(f'"{key}": {json.dumps(value, ensure_ascii=False)}')

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, Literal, TypeAlias, get_args
@@ -47,6 +48,13 @@ def language_for(accepted: str, default: Language) -> Language:
         if known and weight_below_zero < 0:
             return known
     return default
+
+
+def language_of_locale(environ: Mapping[str, str]) -> Language:
+    """Return the language of the messages of other programs (POSIX: `LC_ALL`, `LC_MESSAGES`, `LANG`)."""
+    names = (environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    primary = re.split("[_.@]", next(filter(None, names), ""))[0]
+    return _BY_PRIMARY.get(primary, "en")
 
 
 _BY_PRIMARY: Final[dict[str, Language]] = {each.partition("-")[0]: each for each in LANGUAGES}

@@ -18,7 +18,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
-from tallyd.core.language.messages import tr
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import problem_key
 from tallyd.core.panels import Board, Metric, StateTimeline
 from tallyd.core.questions import Question, words
@@ -48,7 +48,9 @@ _LIMIT_S = 600.0
 
 
 class DiveraPoller(DiveraSettings):
-    """Counts the people of a Divera unit by status, at fixed times of day."""
+    __doc__ = mark(
+        "Counts the people of a Divera unit by status, at fixed times of day."
+    )  # people read it, in their language
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:

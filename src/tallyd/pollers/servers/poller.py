@@ -12,7 +12,7 @@ from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.language.formats import span
-from tallyd.core.language.messages import tr, translated, translation
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.calendar import NEAR_DAYS
@@ -38,7 +38,7 @@ _LIMIT_S = 300.0
 
 
 class ServersPoller(ServersShown):
-    """Asks servers when their data was last computed."""
+    __doc__ = mark("Asks servers when their data was last computed.")  # people read it, in their language
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:

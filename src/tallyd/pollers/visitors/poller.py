@@ -18,7 +18,7 @@ from tallyd.core.alerts.run_alerts import UNSENT
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock
-from tallyd.core.language.messages import english, tr
+from tallyd.core.language.messages import english, mark, tr
 from tallyd.core.panels import Board, Metric, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
@@ -49,7 +49,9 @@ _REPORTS_BACK = timedelta(days=2)
 
 
 class VisitorsPoller(VisitorsSettings):
-    """Ingests files about people who walked in and out, and reports today's counts."""
+    __doc__ = mark(
+        "Ingests files about people who walked in and out, and reports today's counts."
+    )  # people read it, in their language
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
