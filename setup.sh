@@ -35,7 +35,32 @@ Deutsch: docs/de/anleitung.md    繁體中文: docs/zh-TW/visitorsflow.md
 USAGE
 }
 
-say() { printf '%s\n' "$*"; }
+# The line of setup-messages.txt that has the language of this terminal.
+locale=${LC_ALL:-${LC_MESSAGES:-${LANG:-C.UTF-8}}}
+case $locale in
+    de | de[_.@]*) language=2 tag=de ;;
+    zh | zh[_.@]*) language=3 tag=zh-TW ;;
+    *) language=1 tag=en ;;
+esac
+
+# Print message $1 in that language; English if it has no translation.
+in_language() {
+    if [ "$language" = 1 ]; then
+        printf '%s\n' "$1"
+    else
+        message=$1 awk -v RS='' -F '\n' -v language="$language" '
+            $1 == ENVIRON["message"] { found = $language }
+            END { print found ? found : ENVIRON["message"] }' "$here/setup-messages.txt"
+    fi
+}
+
+# Print message $1 in the language of the terminal; each %s in it stands for the next argument.
+say() {
+    format=$(in_language "$1")
+    shift
+    # shellcheck disable=SC2059 # the messages are constants
+    printf "$format\n" "$@"
+}
 
 die() {
     printf 'setup.sh: %s\n' "$*" >&2
@@ -112,7 +137,7 @@ need_venv() {
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         die "$1 cannot create a venv with pip. Run this, then try again: sudo apt-get install $package"
     fi
-    say "Installing $package, which Python needs to create a venv."
+    say 'Installing %s, which Python needs to create a venv.' "$package"
     export DEBIAN_FRONTEND=noninteractive
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$package" >/dev/null; } ||
         die "apt-get could not install $package; see above"
@@ -121,7 +146,7 @@ need_venv() {
 # Install the locked packages of $2, then tallyd itself, into the venv $1. $3 is -e to use the source in place.
 # Only wheels with a known hash; tallyd itself is built without a package index.
 fill_venv() {
-    say "Installing the packages of $(basename "$2") into $1. This takes about a minute without output."
+    say 'Installing the packages of %s into %s. This takes about a minute without output.' "$(basename "$2")" "$1"
     run_pip "$1" install --require-hashes --only-binary :all: -r "$2" || {
         [ "$("$1/bin/python" -c 'import struct; print(struct.calcsize("P"))')" = 8 ] ||
             say 'This Python is 32-bit, and some packages exist only for 64-bit systems.' >&2
@@ -141,14 +166,14 @@ run_pip() {
 
 # ---- demo and test: .venv in this folder -------------------------------------------------------------------
 
-# Print what is wrong with .venv, if anything: it must work, belong to this Python, and have been created here.
+# Print why .venv is created again, if it is: it must work, belong to this Python, and have been created here.
 venv_fault() {
     if ! has=$("$venv/bin/python" -c "$which_python" 2>/dev/null); then
-        echo 'it no longer works'
+        say 'Creating .venv again: it no longer works.'
     elif [ "$has" != "$("$1" -c "$which_python")" ]; then
-        echo "it belongs to another Python, not $1"
+        say 'Creating .venv again: it belongs to another Python, not %s.' "$1"
     elif ! grep -qF "$venv/bin/python" "$venv/bin/pip" 2>/dev/null; then
-        echo 'it was created in another folder or without pip'
+        say 'Creating .venv again: it was created in another folder or without pip.'
     fi
 }
 which_python='import os, sys; print(sys.version, os.path.realpath(sys._base_executable))'
@@ -159,13 +184,13 @@ prepare_venv() {
     if [ -e "$venv" ]; then
         fault=$(venv_fault "$python")
         if [ -n "$fault" ]; then
-            say "Creating .venv again: $fault."
+            printf '%s\n' "$fault"
             rm -rf -- "$venv" || die "cannot remove $venv; check its owner: ls -ld '$venv'"
         fi
     fi
     if [ ! -e "$venv" ]; then
         need_venv "$python"
-        say "Creating .venv with Python $(version_of "$python")."
+        say 'Creating .venv with Python %s.' "$(version_of "$python")"
         "$python" -m venv "$venv" || die "$python could not create a venv; see above"
     fi
     # An unchanged lock needs no pip. Neither do changed sources: they are used in place. Only the catalogs of
@@ -188,7 +213,7 @@ run() {
         status=0
         "$venv/bin/tallyd" --config "$config" init --ask || status=$?
         [ "$status" -eq 0 ] || { [ "$status" -eq 1 ] && [ -e "$config" ]; } || exit "$status"
-        say "tallyd now runs until Ctrl-C. To start it again: sh setup.sh run. To install it as a service: sudo sh setup.sh install --ask"
+        say 'tallyd now runs until Ctrl-C. To start it again: sh setup.sh run. To install it as a service: sudo sh setup.sh install --ask'
     fi
     exec "$venv/bin/tallyd" --config "$config" run
 }
@@ -202,7 +227,7 @@ demo() {
 check() {
     name=$1
     shift
-    say "== $name"
+    printf '== %s\n' "$name"
     "$@" || failed="$failed, $name"
 }
 
@@ -224,7 +249,7 @@ run_tests() {
     check 'packages' python -m pip --disable-pip-version-check check
     check 'tests' pytest -n 6 --dist worksteal "$@"
     [ -z "$failed" ] || die "failed: ${failed#, }"
-    say 'Every check passed.'
+    echo 'Every check passed.'
 }
 
 # ---- the service -------------------------------------------------------------------------------------------
@@ -258,17 +283,17 @@ point() {
 
 make_user() {
     if ! getent group "$user" >/dev/null; then
-        say "Creating the group $user."
+        say 'Creating the group %s.' "$user"
         groupadd --system "$user"
     fi
     if ! getent passwd "$user" >/dev/null; then
-        say "Creating the user $user, who cannot log in."
+        say 'Creating the user %s, who cannot log in.' "$user"
         useradd --system --gid "$user" --home-dir "$lib" --no-create-home --shell /usr/sbin/nologin \
             --comment 'tallyd daemon' "$user"
     fi
     admin=${SUDO_USER:-root}
     if [ "$admin" != root ] && ! id -nG "$admin" | tr ' ' '\n' | grep -qx "$user"; then
-        say "Adding $admin to the group $user, which may read the config, the data and the log. Log in again for this to take effect."
+        say 'Adding %s to the group %s, which may read the config, the data and the log. Log in again for this to take effect.' "$admin" "$user"
         usermod --append --groups "$user" "$admin"
     fi
 }
@@ -279,6 +304,7 @@ first_content() {
         config.json) cat <<CONFIG ;;
 {
   "//": "All keys: docs/config.md. Example with a poller: sudo tallyd init --kind divera. Check this file: sudo tallyd check",
+  "language": "$tag",
   "data_dir": "$lib",
   "out": {"dir": "$lib/out"},
   "state": {"dir": "$lib/state"},
@@ -293,7 +319,7 @@ ENV
 }
 
 make_folders() {
-    say "Creating $etc, $lib and $log if they are missing."
+    say 'Creating %s, %s and %s if they are missing.' "$etc" "$lib" "$log"
     install -d -m 0750 -o root -g "$user" "$etc" "$etc/secrets"
     install -d -m 0750 -o "$user" -g "$user" "$lib" "$log"
 }
@@ -303,7 +329,7 @@ write_missing() {
     has_new_config=no
     for file; do
         [ -e "$etc/$file" ] && continue
-        say "Writing $etc/$file."
+        say 'Writing %s.' "$etc/$file"
         [ "$file" != config.json ] || has_new_config=yes
         first_content "$file" >"$etc/$file.new"
         chown "root:$user" "$etc/$file.new"
@@ -317,7 +343,7 @@ write_missing() {
 ask_for_config() {
     answers=$(mktemp -d /run/tallyd-answers.XXXXXX)
     chown "$user:$user" "$answers"
-    as_user env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" HOME="$lib" \
+    as_user env -i PATH="$PATH" LANG="$locale" TERM="${TERM:-dumb}" HOME="$lib" \
         "$opt/releases/$1/venv/bin/tallyd" --config "$etc/config.json" init --ask --into "$answers" ||
         die 'the questions were not answered, so nothing was installed'
     for file in "$answers"/secrets/* "$answers/config.json"; do
@@ -328,7 +354,7 @@ ask_for_config() {
 # Take a first reading with the new config.
 first_reading() {
     poller=$("$opt/current/venv/bin/python" -I -c "$names_of_pollers" "$etc/config.json")
-    say "The first reading of $poller:"
+    say 'The first reading of %s:' "$poller"
     "$command" once "$poller" || say 'It failed, see above. The service keeps trying: sudo tallyd status'
 }
 names_of_pollers='import json, sys; print(*json.load(open(sys.argv[1]))["pollers"])'
@@ -336,7 +362,7 @@ names_of_pollers='import json, sys; print(*json.load(open(sys.argv[1]))["pollers
 # Build release $2 with Python $1: a venv, the unit file and the command, all of this version.
 build_release() {
     folder=$opt/releases/$2
-    say "Building tallyd $2 in $folder with Python $(version_of "$1")."
+    say 'Building tallyd %s in %s with Python %s.' "$2" "$folder" "$(version_of "$1")"
     install -d -m 0755 "$opt" "$opt/releases"
     mkdir -- "$folder"
     "$1" -m venv "$folder/venv" || die "$1 could not create a venv; see above"
@@ -357,7 +383,8 @@ check_config() {
 back_up() {
     python=$opt/releases/$1/venv/bin/python
     now=$(date -u +%Y-%m-%dT%H%M%SZ)
-    (umask 027 && as_user "$python" -I -c "$backup" "$lib/state" "$lib/backups" "$now")
+    (umask 027 && as_user "$python" -I -c "$backup" "$lib/state" "$lib/backups" "$now" \
+        "$(in_language 'Backed up %s to %s.')")
 }
 backup='
 import contextlib, pathlib, shutil, sqlite3, sys
@@ -370,7 +397,7 @@ for database in databases:
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as source:
         with contextlib.closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
-    print(f"Backed up {database} to {target}.")
+    print(sys.argv[4] % (database, target))
 if databases:
     for old in sorted(backups.iterdir())[:-3]:
         shutil.rmtree(old)
@@ -397,12 +424,12 @@ start_service() {
 
 # Switch to release $1 and start it; if it does not start, switch back to $2.
 switch() {
-    say "Switching to $1."
+    say 'Switching to %s.' "$1"
     point current "$1"
     put_in_place
     systemd_runs || return 0
     start_service && return
-    say "Switching back to $2."
+    say 'Switching back to %s.' "$2"
     point current "$2"
     put_in_place
     start_service || true
@@ -419,7 +446,7 @@ install_service() {
     need_root "install${1:+ --ask}"
     asks=${1:+yes}
     if [ -n "$asks" ] && [ -e "$etc/config.json" ]; then
-        say "$etc/config.json already exists and is not changed, so there are no questions."
+        say '%s already exists and is not changed, so there are no questions.' "$etc/config.json"
         asks=
     fi
     [ -z "$asks" ] || [ -t 0 ] || die '--ask needs a terminal; without one, run: sudo sh setup.sh install'
@@ -438,7 +465,7 @@ install_service() {
     build_release "$python" "$new"
     [ -z "$asks" ] || ask_for_config "$new"
     write_missing config.json env
-    say "Checking $etc/config.json with $new."
+    say 'Checking %s with %s.' "$etc/config.json" "$new"
     fits=yes
     check_config "$new" || fits=no
     if [ -z "$old" ]; then
@@ -468,7 +495,7 @@ first_install() {
     elif [ "$has_new_config" = yes ]; then
         next_steps
     else
-        say "The service uses the existing config: $etc/config.json"
+        say 'The service uses the existing config: %s' "$etc/config.json"
     fi
 }
 
@@ -481,7 +508,7 @@ upgrade() {
     fi
     point previous "$1"
     drop_old_releases
-    say "Upgraded from $1 to $2. To go back: sudo sh setup.sh rollback"
+    say 'Upgraded from %s to %s. To go back: sudo sh setup.sh rollback' "$1" "$2"
 }
 where_backups=". Backups of the databases from before each upgrade are in $lib/backups"
 
@@ -490,7 +517,7 @@ drop_old_releases() {
         case ${folder##*/} in
             "$(release_of current)" | "$(release_of previous)") ;;
             *)
-                say "Removing the old version ${folder##*/}."
+                say 'Removing the old version %s.' "${folder##*/}"
                 rm -rf -- "$folder"
                 ;;
         esac
@@ -498,15 +525,13 @@ drop_old_releases() {
 }
 
 next_steps() {
-    cat <<NEXT
-Next steps:
-  1. Save the access key: run this, type the key, press Enter, then Ctrl-D.
-     sudo install -m 0640 -g $user /dev/stdin $etc/secrets/divera-key
-  2. Write a config with a poller (or --kind visitors, --kind servers). The file keeps its owner and mode.
-     sudo sh -c 'tallyd init --kind divera >$etc/config.json'
-  3. Check the config and the source. The service loads the config automatically.
-     sudo tallyd check --online
-NEXT
+    say 'Next steps:'
+    say '  1. Save the access key: run this, type the key, press Enter, then Ctrl-D.'
+    echo "     sudo install -m 0640 -g $user /dev/stdin $etc/secrets/divera-key"
+    say '  2. Write a config with a poller (or --kind visitors, --kind servers). The file keeps its owner and mode.'
+    echo "     sudo sh -c 'tallyd init --kind divera >$etc/config.json'"
+    say '  3. Check the config and the source. The service loads the config automatically.'
+    echo '     sudo tallyd check --online'
 }
 
 roll_back() {
@@ -518,7 +543,7 @@ roll_back() {
     [ -n "$previous" ] || die 'there is no previous version to go back to'
     switch "$previous" "$current" || die "$previous did not start, so setup.sh switched back to $current$where_backups"
     point previous "$current"
-    say "Switched to $previous. $current is kept; to switch forward: sudo sh setup.sh rollback$where_backups."
+    say 'Switched to %s. %s is kept; to switch forward: sudo sh setup.sh rollback. Backups of the databases from before each upgrade are in %s.' "$previous" "$current" "$lib/backups"
 }
 
 # ---- allow -------------------------------------------------------------------------------------------------
@@ -568,7 +593,7 @@ allow() {
     case $path in
         *[[:cntrl:]]*) die 'a unit file cannot contain a path with control characters' ;;
         "$lib" | "$lib"/* | "$log" | "$log"/*)
-            say "The service may already write to $path."
+            say 'The service may already write to %s.' "$path"
             return
             ;;
         /home/*/*) ;;
@@ -582,16 +607,16 @@ allow() {
             die "the service has its own /tmp and cannot see $path; use a folder elsewhere, for example $lib/inbox" ;;
     esac
     dropin=$unit.d/allow-$(systemd-escape --path "$path").conf
-    say "Allowing the service to write to $path: $dropin"
+    say 'Allowing the service to write to %s: %s' "$path" "$dropin"
     install -d -m 0755 "$unit.d"
     drop_in "$path" "$(mount_unit_of "$path")" >"$dropin"
     chmod 0644 "$dropin"
     start_service || die "the service does not start with this setting; to undo it: sudo rm '$dropin' && sudo systemctl daemon-reload"
     # Print the owner and mode of the folder, but do not change them. The test runs in the service's own view.
-    say "$path belongs to $(stat -c '%U, group %G, mode %a' -- "$path")."
+    say '%s belongs to %s, group %s, mode %s.' "$path" "$(stat -c %U -- "$path")" "$(stat -c %G -- "$path")" "$(stat -c %a -- "$path")"
     pid=$(systemctl show --property=MainPID --value tallyd.service)
     nsenter --target "$pid" --mount -- setpriv --reuid="$user" --regid="$user" --init-groups -- test -w "$path" -a -x "$path" ||
-        say "The user $user cannot write to it yet. To give it to the group: sudo chgrp $user '$path' && sudo chmod g+rwxs '$path'"
+        say 'The user %s cannot write to it yet. To give it to the group: %s' "$user" "sudo chgrp $user '$path' && sudo chmod g+rwxs '$path'"
 }
 
 # ---- uninstall ---------------------------------------------------------------------------------------------
@@ -623,18 +648,18 @@ uninstall() {
         say 'Stopping the service.'
         systemctl disable --now --quiet tallyd.service
     fi
-    say "Removing $unit, $command and $opt."
+    say 'Removing %s, %s and %s.' "$unit" "$command" "$opt"
     rm -f -- "$unit" /etc/systemd/system/multi-user.target.wants/tallyd.service
     [ ! -L "$command" ] || rm -f -- "$command"
     rm -rf -- "$opt"
     if [ "$1" = purge ]; then
-        say "Removing $etc, $lib, $log and $unit.d."
+        say 'Removing %s, %s, %s and %s.' "$etc" "$lib" "$log" "$unit.d"
         rm -rf --one-file-system -- "$etc" "$lib" "$log" "$unit.d"
-        say "Removing the user and the group $user."
+        say 'Removing the user and the group %s.' "$user"
         if getent passwd "$user" >/dev/null; then userdel "$user"; fi
         if getent group "$user" >/dev/null; then groupdel "$user"; fi
     else
-        say "Kept: the config in $etc, the data in $lib, the log in $log, the user $user."
+        say 'Kept: the config in %s, the data in %s, the log in %s, the user %s.' "$etc" "$lib" "$log" "$user"
         say 'To remove these too: sudo sh setup.sh uninstall --purge'
     fi
     ! systemd_runs || systemctl daemon-reload

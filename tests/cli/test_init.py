@@ -33,7 +33,7 @@ def first_config() -> dict[str, Any]:
     )
     done = subprocess.run(
         ["/bin/sh", "-eu"],
-        input=f"{places}{function}first_content config.json\n",
+        input=f"tag=zh-TW\n{places}{function}first_content config.json\n",
         capture_output=True,
         text=True,
         check=True,
@@ -61,6 +61,21 @@ def test_for_the_installed_service_it_has_the_folders_of_the_config_that_setup_w
     for key in ("data_dir", "out", "state", "log"):
         assert ours[key] == theirs[key]
     assert ours["//"].endswith("sudo tallyd check --online")
+    assert theirs["language"] == "zh-TW"
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"), [("de_DE.UTF-8", "de"), ("zh_TW", "zh-TW"), ("C.UTF-8", None)]
+)
+def test_its_language_is_that_of_the_terminal(
+    locale: str,
+    language: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    assert printed("divera", tmp_path / "config.json", capsys).get("language") == language
 
 
 def test_the_key_of_the_installed_service_is_said_to_be_the_groups_to_read(

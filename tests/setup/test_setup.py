@@ -5,6 +5,7 @@ What needs root and a systemd is tried in a container: campaigns/service.sh.
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -375,6 +376,43 @@ def test_the_venv_is_made_once_kept_while_it_fits_and_made_anew_when_it_does_not
 
     script = script.parent.rename(tmp_path / "moved") / "setup.sh"
     assert demo()[0] == "Creating .venv again: it was created in another folder or without pip."
+
+
+# ---- languages
+
+_MESSAGES = _SETUP.with_name("setup-messages.txt")
+
+
+def test_every_message_is_there_in_each_language_with_its_values() -> None:
+    paragraphs = [each.split("\n") for each in _MESSAGES.read_text("utf-8").strip().split("\n\n")]
+    said = re.findall(r"(?:\bsay|\bin_language) '([^']*)'", _SETUP.read_text("utf-8"))
+    assert sorted(english for english, _, _ in paragraphs) == sorted(set(said))
+    for english, german, chinese in paragraphs:
+        assert english.count("%") == german.count("%s") == chinese.count("%s") == english.count("%s")
+        assert len({english, german, chinese}) == 3
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        pytest.param({"LANG": "de_DE.UTF-8"}, ".venv wird mit Python 3.11.2 angelegt.", id="German"),
+        pytest.param({"LANG": "zh_TW.UTF-8"}, "正在以 Python 3.11.2 建立 .venv。", id="Chinese"),
+        pytest.param(
+            {"LANG": "de_DE", "LC_ALL": "C.UTF-8"}, "Creating .venv with Python 3.11.2.", id="LC_ALL"
+        ),
+        pytest.param({"LANG": "den_CA.UTF-8"}, "Creating .venv with Python 3.11.2.", id="another"),
+    ],
+)
+def test_it_speaks_the_language_of_the_terminal(
+    locale: dict[str, str],
+    shown: str,
+    tools: Path,
+    stubs: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    (tools / "awk").symlink_to("/usr/bin/awk")
+    (tmp_path / "the source" / _MESSAGES.name).write_bytes(_MESSAGES.read_bytes())
+    assert stubs("demo", **locale).stdout.splitlines()[0] == shown
 
 
 # ---- install --ask

@@ -90,7 +90,7 @@ def _show_due_times(config: Config, now: datetime) -> None:
         )
         say(text)
         rows = [(name, subject, *_shown(at, zone)) for at, name, subject, zone in found[:DUE_SHOWN]]
-        show_table((tr("poller"), tr("of"), tr("at"), tr("zone")), rows)
+        show_table((tr("poller"), tr("subject"), tr("at"), tr("zone")), rows)
 
 
 def _shown(at: datetime, zone: tzinfo) -> tuple[str, str]:
@@ -107,9 +107,10 @@ def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
     for calendar in calendars:
         off = [translation(name) for number, name in enumerate(_WEEKDAYS) if number not in calendar.days]
         if off:
-            rows.append((calendar.name, tr("every {weekdays}", weekdays=", ".join(off)), tr("off")))
+            rows.append((calendar.name, tr("every {weekdays}", weekdays=", ".join(off)), tr("off[: {why}]")))
         for day, why in islice(calendar.exceptions(today), DAYS_SHOWN):
-            shown = tr("open") if why is None else tr("off: {why}", why=why)
+            # "open" alone is the word of incidents that have not ended.
+            shown = tr("open[: {why}]") if why is None else tr("off[: {why}]", why=why)
             rows.append((calendar.name, _day(day), shown))
     if rows:
         say(tr("Next days off:"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +11,7 @@ from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.config.settings import BY_KIND
 from tallyd.core.errors import EXIT_OK
+from tallyd.core.language.languages import language_of_locale
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import show_json
 
@@ -33,9 +35,10 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     secrets = (
         f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable only by you"
     )
-    zone = _host_zone_name()
+    zone, language = _host_zone_name(), language_of_locale(os.environ)
     return {
         "//": f"See docs/config.md for every key. {note} {command} check --online",
+        **({"language": language} if language != "en" else {}),
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},
