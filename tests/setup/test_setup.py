@@ -442,7 +442,7 @@ def test_answers_for_the_service_are_put_into_place_by_root_the_secrets_first(
     _program(tmp_path / "releases/1/venv/bin/tallyd", answers)
     text = _SETUP.read_text(encoding="utf-8")
     function = "ask_for_config() {" + text.partition("ask_for_config() {")[2].partition("\n}\n")[0] + "\n}\n"
-    script = f"opt={tmp_path} etc={tmp_path}/etc\n{_AS_ROOT}{function}ask_for_config 1\n"
+    script = f"opt={tmp_path} etc={tmp_path}/etc locale=C.UTF-8\n{_AS_ROOT}{function}ask_for_config 1\n"
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     if not is_answered:

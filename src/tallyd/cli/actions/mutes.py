@@ -18,7 +18,7 @@ from tallyd.core.alerts.mutes import Mute, matches, may_meet, mute_of, near_keys
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
 from tallyd.core.language.formats import clock
-from tallyd.core.language.languages import Language, reading_in
+from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import pasted_key
 from tallyd.core.texts import UNPRINTABLE, listed, shortened
@@ -43,7 +43,7 @@ def mute(path: Path, pattern: str, *, lasts: str, why: str, even_if_unknown: boo
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
     place = place_of(path)
-    with reading_in(_language(place)):
+    with reading_in(place.language):
         return _mute(pasted_key(pattern), place, lasts_s, why, even_if_unknown=even_if_unknown)
 
 
@@ -79,7 +79,7 @@ def _mute(pattern: str, place: Place, lasts_s: float, why: str, *, even_if_unkno
 def unmute(path: Path, pattern: str) -> int:
     """End a mute; return the exit status, 1 if there is no such mute."""
     place = place_of(path)
-    with reading_in(_language(place)):
+    with reading_in(place.language):
         return _unmute(pasted_key(pattern), place)
 
 
@@ -108,7 +108,7 @@ def ack(path: Path, pattern: str, *, why: str) -> int:
         complain(f"tallyd: {wrong}")
         return EXIT_USAGE
     place = place_of(path)
-    with reading_in(_language(place)):
+    with reading_in(place.language):
         return _ack(pasted_key(pattern), place, why)
 
 
@@ -199,7 +199,3 @@ def _who_is_notified(place: Place) -> str:
     if holder(place.folder / "lock") is None:
         return tr("The channels will be notified when tallyd runs.")
     return tr("The channels will be notified.")
-
-
-def _language(place: Place) -> Language:
-    return place.config.settings.language if place.config is not None else "en"

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.cli.privacy.leak_scan import Search
@@ -22,12 +23,20 @@ from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.contract.poller import HoldsPersonalData
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.language.formats import size_text
+from tallyd.core.language.languages import language, reading_in
+from tallyd.core.language.messages import mark, tr, translated
 from tallyd.core.privacy.leak_search import Finder, Personal, excused, is_searchable
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
 from tallyd.presentation.terminal import complain, say
 
 MOST_SHOWN = 50
+_TOO_SHORT: Final = mark(
+    "note: {field}: {values:# value|# values} too short, or with too few digits, to search for; not searched"
+)
+_IN_STATUS: Final = mark("note: {field}: {values:# value|# values} also in the name of a status; not counted")
+_IN_CONFIG: Final = mark("note: {field}: {values:# value|# values} also in the config; not counted")
 _FIELD_PART = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -41,15 +50,28 @@ def privacy_check(path: Path, poller: str) -> int:
     config = load_config(path)
     task = tasks_named(config, poller)[0]
     personal = personal_texts(config, task)
+    with reading_in(config.settings.language):
+        return _privacy_check(config, task, personal)
+
+
+def _privacy_check(config: Config, task: Task, personal: tuple[Personal, ...] | None) -> int:
+    poller = task.poller
     if personal is None:
-        say(f"{poller}: a {task.source.kind} poller receives no personal data, so there is nothing to check")
+        text = tr(
+            "{poller}: a {kind} poller receives no personal data, so there is nothing to check",
+            poller=poller,
+            kind=task.source.kind,
+        )
+        say(text)
         return EXIT_OK
     finder = _finder(config, personal)
     if not finder.personal:
-        complain(
-            f"{poller}: the reply contains no personal data (names, phone numbers, addresses) to look for, "
-            "so nothing can be proved; perhaps the access key may not see any"
+        text = tr(
+            "{poller}: the reply contains no personal data (names, phone numbers, addresses) to look for, "
+            "so nothing can be proved; perhaps the access key may not see any",
+            poller=poller,
         )
+        complain(text)
         return EXIT_PROBLEM
     search = Search(finder)
     search.search_written(config)
@@ -83,13 +105,13 @@ def _without(values: set[str], name: str) -> str:
 def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
     """Return a finder for the texts that prove something if found; print how many are left out, and why."""
     short = [one for one in personal if not is_searchable(one.value)]
-    _note(short, "too short, or with too few digits, to search for; not searched")
-    for own, where in (
-        (_status_texts(config), "the name of a status"),
-        (_config_texts(config), "the config"),
+    _note(short, _TOO_SHORT)
+    for own, note in (
+        (_status_texts(config), _IN_STATUS),
+        (_config_texts(config), _IN_CONFIG),
     ):
         known = excused(personal, own)
-        _note(known, f"also in {where}; not counted")
+        _note(known, note)
         values = {one.value for one in known}
         personal = tuple(one for one in personal if one.value not in values)
     return Finder(personal)
@@ -97,7 +119,7 @@ def _finder(config: Config, personal: tuple[Personal, ...]) -> Finder:
 
 def _note(personal: Iterable[Personal], text: str) -> None:
     for name, count in sorted(Counter(one.name for one in personal).items()):
-        say(f"note: {name}: {_amount(count, 'value')} {text}", style="quiet")
+        say(tr(text, field=name, values=count), style="quiet")
 
 
 def _status_texts(config: Config) -> Iterator[str]:
@@ -144,35 +166,53 @@ def _object(value: Json) -> dict[str, Json]:
 def _tell(search: Search, unsearched_journal: str | None) -> int:
     """Print what was found: the field and the place, never the text."""
     for (personal, place), spot in list(search.found.items())[:MOST_SHOWN]:
-        again = f" and {spot.times - 1} more times" if spot.times > 1 else ""
-        say(
-            f"found: {personal.name} in {search.finder.masked(place)}, {spot.first}{again}",
-            style="error",
+        text = tr(
+            "found: {field} in {place}, {spot}[ and {again} more times]",
+            field=personal.name,
+            place=search.finder.masked(place),
+            spot=translated(spot.first),
+            again=spot.times - 1 if spot.times > 1 else None,
         )
+        say(text, style="error")
     if len(search.found) > MOST_SHOWN:
-        say(f"found: {len(search.found) - MOST_SHOWN} more", style="error")
+        say(tr("found: {left} more", left=len(search.found) - MOST_SHOWN), style="error")
     for text in search.unread:
-        complain(f"not searched: {search.finder.masked(text)}")
+        complain(tr("not searched: {place}", place=search.finder.masked(text)))
     if unsearched_journal:
-        complain(f"The journal was not searched: {unsearched_journal}.", style="warning")
+        text = tr("The journal was not searched: {reason}.", reason=translated(unsearched_journal))
+        complain(text, style="warning")
     say(_summary(search, with_journal=unsearched_journal is None), style="error" if search.found else None)
     return EXIT_PROBLEM if search.found or search.unread or not search.files else EXIT_OK
 
 
 def _summary(search: Search, *, with_journal: bool) -> str:
-    sought = search.finder.personal
-    where = f"{_amount(search.files, 'file')} ({search.size_bytes / 1e6:.1f} MB)"
-    outcome = "nothing found"
-    if search.found:
-        found = len({personal for personal, _ in search.found})
-        outcome = f"{found} of them found, in {_amount(len(search.found), 'place')}"
-    elif not search.files:
-        outcome = "tallyd has written nothing yet, so nothing is proved"
-    return (
-        f"searched {where}{' and the journal' if with_journal else ''} for {_amount(len(sought), 'value')} "
-        f"of {_amount(len({one.name for one in sought}), 'field')}: {outcome}"
+    sought, size = search.finder.personal, f"{search.size_bytes / 1e6:.1f} MB"
+    values = {
+        "files": search.files,
+        "size": size if language() == "en" else size_text(search.size_bytes),
+        "values": len(sought),
+        "fields": len({one.name for one in sought}),
+        "outcome": _outcome(search),
+    }
+    if with_journal:
+        return tr(
+            "searched {files:# file|# files} ({size}) and the journal for {values:# value|# values} of "
+            "{fields:# field|# fields}: {outcome}",
+            **values,
+        )
+    return tr(
+        "searched {files:# file|# files} ({size}) for {values:# value|# values} of "
+        "{fields:# field|# fields}: {outcome}",
+        **values,
     )
 
 
-def _amount(count: int, noun: str) -> str:
-    return f"{count:,} {noun if count == 1 else noun + 's'}"
+def _outcome(search: Search) -> str:
+    if search.found:
+        found = len({personal for personal, _ in search.found})
+        return tr(
+            "{found} of them found, in {places:# place|# places}", found=found, places=len(search.found)
+        )
+    if not search.files:
+        return tr("tallyd has written nothing yet, so nothing is proved")
+    return tr("nothing found")
