@@ -316,7 +316,7 @@ class TestNothingProved:
         journal(script)
         status, output = run(folder, capsys)
         assert status == 0
-        assert f"The journal was not searched: {said}." in output
+        assert f"The journal was not searched: {said.removesuffix('.')}.\n" in output
         assert "and the journal" not in output
 
     def test_a_machine_without_a_journal_is_searched_without(
