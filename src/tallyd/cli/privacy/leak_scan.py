@@ -21,7 +21,7 @@ from typing import IO, cast
 from urllib.parse import quote
 
 from tallyd.config.model import Config
-from tallyd.core.language.messages import english
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.leak_search import Finder, Personal
 from tallyd.core.texts import visible
 
@@ -68,7 +68,7 @@ class Search:
             inner[:] = [name for name in inner if self._is_new(Path(folder, name))]
             for name in inner:
                 for hit in self.finder.scan([name]):
-                    self._note(hit.personal, folder, english("the name of a folder"))
+                    self._note(hit.personal, folder, tr("the name of a folder"))
             for name in sorted(files, key=lambda name: (len(name), name)):
                 if fnmatch(name, names):
                     self._search_file(Path(folder, name))
@@ -86,7 +86,8 @@ class Search:
 
     def _unreadable(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):  # rotated, temporary, or never created
-            self.unread.append(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
+            reason = translated((error.strerror or type(error).__name__).lower())
+            self.unread.append(f"{error.filename}: {reason}")
 
     def _search_file(self, path: Path) -> None:
         try:
@@ -103,12 +104,12 @@ class Search:
                 self._note(
                     hit.personal,
                     str(path),
-                    _line(hit.line) if is_text else english("byte {byte}", byte=hit.byte),
+                    _line(hit.line) if is_text else tr("byte {byte}", byte=hit.byte),
                 )
             self.files += 1
             self.size_bytes += file.tell()
         for hit in self.finder.scan([path.name]):
-            self._note(hit.personal, str(path.parent), english("the name of a file"))
+            self._note(hit.personal, str(path.parent), tr("the name of a file"))
         if beginning.startswith(_SQLITE):
             self._search_database(path)
 
@@ -120,13 +121,14 @@ class Search:
         """
         for table, number, text in _rows(path):
             for hit in self.finder.scan([text]):
-                self._note(hit.personal, f"{path}, table {table}", english("row {row}", row=number))
+                place = tr("{file}, table {table}", file=path, table=table)
+                self._note(hit.personal, place, tr("row {row}", row=number))
 
     def search_journal(self) -> str | None:
         """Search what the service wrote to the journal. Return why that was not fully possible, else None."""
         program = shutil.which("journalctl")
         if program is None:
-            return english("this machine has no journalctl")
+            return tr("this machine has no journalctl")
         command = [program, "--unit", UNIT, "--output", "cat", "--all", "--no-pager"]
         environment = {**os.environ, "LC_ALL": "C"}
         with subprocess.Popen(  # noqa: S603 # systemd's own program, constant arguments
@@ -134,14 +136,14 @@ class Search:
         ) as process:
             stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
             for hit in self.finder.scan(_chunks(stdout)):
-                self._note(hit.personal, f"the journal of {UNIT}", _line(hit.line))
+                self._note(hit.personal, tr("the journal of {unit}", unit=UNIT), _line(hit.line))
             # One or two lines, which fit into the pipe while nobody reads it.
             complaint = stderr.read().decode("utf-8", "replace").strip()
         if process.returncode or complaint:
             first = visible(complaint.split("\n")[0])
             if first:
-                return english("journalctl reported: {complaint}", complaint=first)
-            return english("journalctl reported: it ended with status {status}", status=process.returncode)
+                return tr("journalctl reported: {complaint}", complaint=first)
+            return tr("journalctl reported: it ended with status {status}", status=str(process.returncode))
         return None
 
     def _note(self, personal: Personal, place: str, spot: str) -> None:
@@ -153,7 +155,7 @@ class Search:
 
 
 def _line(number: int) -> str:
-    return english("line {line}", line=number)
+    return tr("line {line}", line=number)
 
 
 def _opened(path: Path) -> BufferedReader | None:

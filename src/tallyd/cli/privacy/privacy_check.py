@@ -25,7 +25,7 @@ from tallyd.contract.poller import HoldsPersonalData
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.language.formats import size_text
 from tallyd.core.language.languages import language, reading_in
-from tallyd.core.language.messages import mark, tr, translated
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.privacy.leak_search import Finder, Personal, excused, is_searchable
 from tallyd.core.reading import Json
 from tallyd.core.texts import visible
@@ -170,7 +170,7 @@ def _tell(search: Search, unsearched_journal: str | None) -> int:
             "found: {field} in {place}, {spot}[ and {again} more times]",
             field=personal.name,
             place=search.finder.masked(place),
-            spot=translated(spot.first),
+            spot=spot.first,
             again=spot.times - 1 if spot.times > 1 else None,
         )
         say(text, style="error")
@@ -179,7 +179,7 @@ def _tell(search: Search, unsearched_journal: str | None) -> int:
     for text in search.unread:
         complain(tr("not searched: {place}", place=search.finder.masked(text)))
     if unsearched_journal:
-        text = tr("The journal was not searched: {reason}.", reason=translated(unsearched_journal))
+        text = tr("The journal was not searched: {reason}.", reason=unsearched_journal)
         complain(text, style="warning")
     say(_summary(search, with_journal=unsearched_journal is None), style="error" if search.found else None)
     return EXIT_PROBLEM if search.found or search.unread or not search.files else EXIT_OK

@@ -28,7 +28,7 @@ from tallyd.core.reading import Json
 from tallyd.presentation.terminal import complain, progress_shown, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
 
-STATES: Final = (mark("done"), mark("rejected"), mark("repeat"))
+STATES: Final = (mark("done"), mark("rejected"))
 """The words of `LedgerRow.state`, for the catalogs."""
 
 
