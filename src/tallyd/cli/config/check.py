@@ -59,7 +59,7 @@ def _show(config: Config, now: datetime) -> None:
         *_running_notes(config),
     )
     for note in notes:
-        say(tr("Note: {note}", note=translated(note)), style="warning")
+        say(tr("Note: {note}", note=note), style="warning")
 
 
 def _show_runs(config: Config, now: datetime) -> None:
@@ -132,7 +132,7 @@ def _notes_of_days(config: Config, calendars: list[Calendar], now: datetime) -> 
             )
     for name, poller in config.settings.pollers.items():
         for where, why in poller.vain(now, config.effective(name).zone):
-            yield f"{place_of(('pollers', name, *where))}: {translated(why)}"
+            yield f"{place_of(('pollers', name, *where))}: {why}"
 
 
 def _running_notes(config: Config) -> list[str]:
