@@ -70,6 +70,23 @@ def test_targets_are_shown_in_the_order_of_their_state_with_how_old_their_data_i
     assert "dry run: nothing was written" in text
 
 
+def test_what_is_stored_is_english_whatever_the_language_of_the_terminal(tmp_path: Path) -> None:
+    def page(connection: Connection, path: str) -> None:
+        del path
+        connection.send(version(datetime.now(UTC) - timedelta(minutes=20, seconds=30)))
+
+    with serving(app(page)) as server:
+        targets = {"OLD": {"url": f"{server.url}/OLD"}}
+        pollers = {"apps": {"kind": "servers", "targets": targets}}
+        config = {"timezone": "UTC", "language": "de", "pollers": pollers}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        text = shown(tmp_path, "apps")
+    (file, *_) = (tmp_path / "out" / "apps").rglob("*.json")
+    content = json.loads(file.read_text("utf-8"))
+    assert [re.search(r"20 min \d+ s", problem["text"]) is None for problem in content["problems"]] == [False]
+    assert re.search(r"20 Min\. \d+ Sek", text)
+
+
 def test_people_are_shown_by_status_and_a_hidden_count_is_said_to_be_hidden(tmp_path: Path) -> None:
     with divera_server() as server:
         poller = {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00"], "hide_below": 3}
