@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -163,24 +163,28 @@ class TestOptions:
         assert found["options"] == options
 
     @pytest.mark.parametrize(
-        ("option", "value", "titles"),
+        ("options", "name", "titles"),
         [
-            ("target", "PROD\\", ("Last changes of its state", "Checks of PROD\\ by day", "Last incidents")),
-            ("source", "12", ("Share of the time", "Last incidents")),
+            (
+                {"target": "PROD\\"},
+                "PROD\\",
+                ("Last changes of its state", "Checks of PROD\\ by day", "Last incidents"),
+            ),
+            ({"source": "12"}, 'Gate "12" (12)', ("Share of the time", "Last incidents")),
         ],
     )
     def test_a_target_or_source_has_all_that_its_view_has(
         self,
         folder: Path,
         capsys: pytest.CaptureFixture[str],
-        option: str,
-        value: str,
+        options: Mapping[str, str],
+        name: str,
         titles: tuple[str, ...],
     ) -> None:
-        assert run(folder, options={option: value}) == 0
+        assert run(folder, options=options) == 0
         lines = capsys.readouterr().out.splitlines()
         assert [line for line in lines if line in titles] == [*titles]
-        assert f"No incident about {value} is known up to 2026-11-20." in lines
+        assert f"No incident about {name} is known up to 2026-11-20." in lines
 
     def test_a_poller_that_does_not_know_the_name_is_left_out_if_another_one_does(
         self, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -141,13 +141,14 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         default_days=source.default_days,
     )
     subject = asked.value(source.subject_option())
+    named = source.subject_label(subject) if subject else ""
     board = shown.past(source, past, asked)
     incidents = last_incidents(
-        shown.last_incidents(source, past, asked, config), until=asked.last, subject=subject
+        shown.last_incidents(source, past, asked, config), until=asked.last, subject=named
     )
     chapter = Chapter(
         poller=past.poller,
-        subject=subject,
+        subject=named,
         kind=source.kind,
         zone=past.zone,
         first=asked.first,
