@@ -10,7 +10,7 @@ from typing import Final
 
 from tallyd.contract.board import AskedError
 from tallyd.core.history import Entry, Group, Status, Value, origin_of
-from tallyd.core.language.messages import tr
+from tallyd.core.language.messages import english, tr
 from tallyd.core.panels import Choice, Gap, Limit
 from tallyd.core.reading import Facts
 from tallyd.core.texts import visible
@@ -133,8 +133,13 @@ def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requi
     unknown = next((each for each in chosen if each not in known), None)
     if unknown:
         named = "".join(f'"{each.name}", ' for each in requirements if each.name)
+        known_ids = named + ", ".join(names)
         raise AskedError(
-            f'there is no status "{visible(unknown)}" in these days; there is: {named}{", ".join(names)}'
+            english(
+                'there is no status "{asked_id}" in these days; there is: {known_id}',
+                asked_id=visible(unknown),
+                known_id=known_ids,
+            )
         )
     if not chosen:
         return None

@@ -9,7 +9,7 @@ from typing import Final
 
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry
-from tallyd.core.language.messages import mark, tr, translation
+from tallyd.core.language.messages import english, mark, tr, translation
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Table
 from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns, weekdays
 from tallyd.core.schedule.timetable import WEEKDAYS
@@ -136,12 +136,18 @@ def fulfilment_board(found: Sequence[RequirementSlots], timetable: Sequence[date
     group = asked.value(GROUP)
     chosen = [each for each in found if group in ("", each.id)]
     if asked.value(FULFILMENT) != _YES:
-        raise AskedError(f"{FULFILMENT} must be {_YES}, or left out")
+        raise AskedError(english("fulfilment must be yes, or left out"))
     if not found:
-        raise AskedError("no requirement can be judged, because the config has none (at_least)")
+        raise AskedError(english("no requirement can be judged, because the config has none (at_least)"))
     if not chosen:
         known = ", ".join(each.id for each in found)
-        raise AskedError(f'there is no requirement "{visible(group)}"; there is: {known}')
+        raise AskedError(
+            english(
+                'there is no requirement "{asked_id}"; there is: {known_id}',
+                asked_id=visible(group),
+                known_id=known,
+            )
+        )
     summary = _summary(chosen, timetable)
     names = Choice(
         option=GROUP,
@@ -241,10 +247,19 @@ def _said(name: str, found: Fulfilment) -> str:
     if isinstance(found.share, Gap):
         if not found.slots:
             return tr("{requirement}: no slot in its hours", requirement=name)
-        return tr("{requirement}: not known, all {slots} slots unknown", requirement=name, slots=found.slots)
+        return tr(
+            "{requirement}: not known, {slots:the only slot|all # slots} unknown",
+            requirement=name,
+            slots=found.slots,
+        )
     share = bounds_text(found.share.low, found.share.high)
     if not found.unknown:
-        return tr("{requirement}: {share} of {slots} slots", requirement=name, share=share, slots=found.slots)
+        return tr(
+            "{requirement}: {share} of {slots:# slot|# slots}",
+            requirement=name,
+            share=share,
+            slots=found.slots,
+        )
     return tr(
         "{requirement}: {share}, {unknown} of {slots} slots unknown",
         requirement=name,
