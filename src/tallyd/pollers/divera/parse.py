@@ -236,7 +236,7 @@ def _refusal(answer: Mapping[str, Any]) -> str:
     is_false = answer.get("success") is False
     flaw = english('but "success": false') if is_false else english('but no "success": true')
     given: list[str | None] = [
-        english('"{key}" ({kind})', key=key, kind=_kind(answer[key]))
+        english('"{key_name}" ({kind})', key_name=key, kind=_kind(answer[key]))
         for key in ("error", "errors", "message")
         if answer.get(key)
     ]
