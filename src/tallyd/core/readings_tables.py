@@ -23,7 +23,7 @@ from tallyd.core.periods import (
     period_columns,
 )
 from tallyd.core.schedule.timetable import WEEKDAYS
-from tallyd.core.texts import remarks_text
+from tallyd.core.texts import items_text, remarks_text
 from tallyd.core.weekly import TIME, names_of_times, time_column, weekly_heatmap
 
 _OWN_KEYS = frozenset(
@@ -151,7 +151,7 @@ class Readings:
         notes, hidden = [*remarks(entry, self.zone)], hidden_of(entry, self.statuses)
         if hidden:
             limit = str(entry.hide_below)
-            notes.append(tr("hidden (hide_below {limit}): {names}", limit=limit, names=", ".join(hidden)))
+            notes.append(tr("hidden (hide_below {limit}): {names}", limit=limit, names=items_text(hidden)))
         numbers = self._values(entry)
         return (
             entry.at,

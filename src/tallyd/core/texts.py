@@ -19,7 +19,8 @@ UNPRINTABLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
-_BETWEEN: Final = mark("; ")
+_BETWEEN_REMARKS: Final = mark("; ")
+_BETWEEN_ITEMS: Final = mark(", ")
 
 
 def visible(text: str) -> str:
@@ -50,7 +51,12 @@ def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
 
 def remarks_text(remarks: Iterable[str]) -> str:
     """Return remarks one after the other: `late by 4 min; clock suspect`."""
-    return translation(_BETWEEN).join(remarks)
+    return translation(_BETWEEN_REMARKS).join(remarks)
+
+
+def items_text(items: Iterable[str]) -> str:
+    """Return all items, without a word between the last two: `a, b, c`."""
+    return translation(_BETWEEN_ITEMS).join(items)
 
 
 def bounds_text(low: float, high: float) -> str:

@@ -14,7 +14,7 @@ from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Heatmap, Table
 from tallyd.core.periods import LABELS, By, labels_of, order_of, period_cells, period_columns, weekdays
 from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.states import State
-from tallyd.core.texts import bounds_text, remarks_text, visible
+from tallyd.core.texts import bounds_text, items_text, remarks_text, visible
 from tallyd.core.weekly import weekly_table
 from tallyd.pollers.divera.board import GROUP, group_of, names_of
 from tallyd.pollers.divera.fulfilment import Fulfilment, Judged, Verdict, WeakHours, verdict, weakest
@@ -272,7 +272,7 @@ def _said(name: str, found: Fulfilment) -> str:
 def _hours(weak: Iterable[WeakHours]) -> str:
     """Return `Tue 09:00 to 12:00: 41.00% of 52 slots, Sat 20:00 to 24:00: 50.00% of 1 slot`."""
     names = weekdays()
-    return ", ".join(
+    return items_text(
         tr(
             "{weekday} {begin} to {end}: {share} of {slots:# slot|# slots}",
             weekday=names[each.weekday],
