@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias
@@ -111,6 +111,8 @@ def of_stored(text: str, wanted: Language) -> str:
         found = _in_catalog(text, domain, wanted)
         if found != text:
             return _filled(found, {})
+    if several := _several(text, wanted):
+        return several
     fitting = [
         (match, message)
         for needed, pattern, message in known_patterns(wanted)
@@ -122,6 +124,15 @@ def of_stored(text: str, wanted: Language) -> str:
     values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
     shown = {name: _value(name, value, wanted) for name, value in values.items()}
     return _filled(_in_catalog(message, "stored", wanted), shown)
+
+
+def _several(text: str, wanted: Language) -> str:
+    """Return texts between semicolons, such as the faults of a file; empty if one of them is unknown."""
+    parts = text.split("; ")
+    shown = [of_stored(part, wanted) for part in parts] if len(parts) > 1 else []
+    if not shown or any(part == now for part, now in zip(parts, shown, strict=True)):
+        return ""
+    return reduce(lambda first, others: tr("{first}; {others}", first=first, others=others), shown)
 
 
 def _value(name: str, text: str, wanted: Language) -> object:
