@@ -94,9 +94,8 @@ STORED = {
             "a antwortet ohne Zeile",
         ),
         (
-            "2 files are too large; a.example: no answer within 4 s; tallyd was stopped during the run",
-            "2 Dateien sind zu groß; a.example: keine Antwort innerhalb von 4 Sek.; "
-            "tallyd wurde währenddessen beendet",
+            "2 files are too large; tallyd was stopped during the run; no answer within 4 s",
+            "2 Dateien sind zu groß; tallyd wurde währenddessen beendet; keine Antwort innerhalb von 4 Sek.",
         ),
         ("2 files are too large; Wache Nord", "2 files are too large; Wache Nord"),
         ("Wache Nord", "Wache Nord"),

@@ -46,8 +46,9 @@ def mark_english(message: str) -> str:
 def english(message: str, **values: object) -> str:
     """Return a message in English, for the log and for what is stored. `translated` shows it to readers.
 
-    A number in it is shown as the reader's language writes it, unless the name of its placeholder says that
-    it is no amount: `{status}`, `{port}`, `{pid}`, `{code}`, or any `{..._id}`.
+    A number in it is shown as the reader's language writes it, and a value that is a message itself is
+    translated, unless the name of its placeholder says that it is a name: `{name}`, `{status}`, `{port}`,
+    `{pid}`, `{code}`, or any `{..._id}` or `{..._name}`.
     """
     return read_template(message).filled(_TALLYD | values, str)
 
@@ -97,8 +98,8 @@ def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
 # -- stored texts --------------------------------------------------------------------------------------------
 
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
-_NO_AMOUNT: Final = re.compile(r"status|port|pid|code|.*_id")
-"""Names of placeholders whose numbers are names."""
+_IS_NAME: Final = re.compile(r"name|status|port|pid|code|.*_id|.*_name")
+"""Placeholders whose numbers and words are names."""
 
 
 @lru_cache(maxsize=4096)
@@ -137,9 +138,9 @@ def _several(text: str, wanted: Language) -> str:
 
 def _value(name: str, text: str, wanted: Language) -> object:
     """Return a value of a stored text as the reader's language writes it."""
+    if _IS_NAME.fullmatch(name):
+        return text
     if re.fullmatch(_NUMBER, text):
-        if _NO_AMOUNT.fullmatch(name):
-            return text
         plain = text.replace(",", "")
         return float(plain) if "." in plain else int(plain)
     seconds = span_of(text)

@@ -141,11 +141,13 @@ class VisitorsPoller(VisitorsSettings):
             raise TypeError("wired without an inbox or a database")
         look = tools.inbox.look()
         if look.state != "here":
-            gone = english("the inbox {inbox} is missing", inbox=self.inbox)
-            unmounted = english("the inbox {inbox} has nothing mounted on it", inbox=self.inbox)
+            gone = english("the inbox {inbox_name} is missing", inbox_name=self.inbox)
+            unmounted = english("the inbox {inbox_name} has nothing mounted on it", inbox_name=self.inbox)
             raise SourceError(gone if look.state == "gone" else unmounted, transient=True)
         for name, reason in look.untakable.items():
-            why = english("inbox {inbox}: {name}: {reason}", inbox=self.inbox, name=name, reason=reason)
+            why = english(
+                "inbox {inbox_name}: {name}: {reason}", inbox_name=self.inbox, name=name, reason=reason
+            )
             raise SourceError(why, transient=True)
         today = day_of(tools.now(), tools.zone)
         try:

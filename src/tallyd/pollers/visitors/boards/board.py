@@ -17,7 +17,6 @@ from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table, unreadable
 from tallyd.core.schedule.days import day_of
 from tallyd.core.states import State, Timeline
-from tallyd.core.texts import visible
 from tallyd.core.timeline import with_last_day
 from tallyd.core.uptime import TimeSpan
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, INBOX_GONE, NO_FILES
@@ -32,12 +31,12 @@ from tallyd.pollers.visitors.boards.columns import (
     source_column,
     ways,
 )
+from tallyd.pollers.visitors.boards.unknown_names import no_group, no_source
 from tallyd.pollers.visitors.boards.visits import Minute, days_of, has_records, put_together
 from tallyd.pollers.visitors.boards.visits_chart import notes, said, visits_chart
 from tallyd.pollers.visitors.corrections import corrections_table, signed
 from tallyd.pollers.visitors.inside import MIDNIGHT, Adjustment, DayCount, Level, Resets, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
-from tallyd.settings.types import did_you_mean
 
 _SILENT = State("error", mark("silent"))
 _DELIVERS = State("fine", mark("delivers"))
@@ -210,12 +209,12 @@ class VisitorsBoards:
         """Return the sources that are asked for; None: all. Raises `AskedError`."""
         source, group = asked.options.get(SOURCE), asked.options.get(GROUP)
         if source and group:
-            raise AskedError("a source and a group can't go together; choose one of them")
+            raise AskedError(tr("a source and a group can't go together; choose one of them"))
         if not group:
             return {source} if source else None
         groups = self.settings.groups
         if group not in groups:
-            raise AskedError(f'there is no group "{visible(group)}" in the config{_hint(group, [*groups])}')
+            raise no_group(group, tuple(groups))
         return frozenset(groups[group])
 
     def _checked_sources(self, seen: Collection[str], asked: Asked) -> Sequence[str]:
@@ -223,8 +222,7 @@ class VisitorsBoards:
         source, own = asked.options.get(SOURCE), self.settings.source or self.poller
         sources = self._sources({*seen, own} if source == own else seen)
         if source and source not in sources:
-            what = f'no source "{visible(source)}" is configured, and none of that name has records then'
-            raise AskedError(what + _hint(source, tuple(dict.fromkeys((*sources, own)))))
+            raise no_source(source, tuple(dict.fromkeys((*sources, own))))
         return sources
 
     def _what(self, asked: Asked) -> str:
@@ -281,8 +279,3 @@ def _columns(counts: Mapping[str, DayCount]) -> tuple[Column, ...]:
 def _corrected(counts: Iterable[DayCount], columns: Sequence[Column]) -> tuple[int, ...]:
     has_it = any(column.key == CORRECTED for column in columns)
     return (sum(each.corrected for each in counts),) if has_it else ()
-
-
-def _hint(word: str, known: Sequence[str]) -> str:
-    has = f"; there is: {', '.join(map(visible, known))}" if known else "; there is none"
-    return did_you_mean(word, tuple(known)) or has

@@ -112,25 +112,27 @@ class IntervalReading:
         if isinstance(found, list):
             return found
         if self._fields.items:
-            raise RejectedError(english("has no list of intervals at {items}", items=self._fields.items))
+            raise RejectedError(
+                english("has no list of intervals at {items_name}", items_name=self._fields.items)
+            )
         raise RejectedError(english("has no list of intervals at its root"))
 
     def _count(self, record: Any) -> None:
         """Add one interval. Raises `BadRecordError`, `BadTimeError`, `RejectedError`."""
         if record is None:
             items = self._fields.items
-            raise BadRecordError(english("is null[, or there is nothing at {items}]", items=items))
+            raise BadRecordError(english("is null[, or there is nothing at {items_name}]", items_name=items))
         if type(record) is not dict:
             raise BadRecordError(english("is not an object"))
         n_in, n_out = (self._people(record, name) for name in (self._fields.n_in, self._fields.n_out))
         start, end = (self._instant(record, name) for name in (self._fields.start, self._fields.end))
         if end <= start:  # in the night in which clocks go back, a time comes twice
             end = self._minutes.instant(record[self._fields.end], fold=1)
-        names = {"start": self._fields.start, "end": self._fields.end}
+        names = {"start_name": self._fields.start, "end_name": self._fields.end}
         if end <= start:
-            raise BadRecordError(english('"{end}" is not after "{start}"', **names))
+            raise BadRecordError(english('"{end_name}" is not after "{start_name}"', **names))
         if end > start + LONGEST_S:
-            raise BadRecordError(english('"{end}" is more than a day after "{start}"', **names))
+            raise BadRecordError(english('"{end_name}" is more than a day after "{start_name}"', **names))
         self._minutes.add_interval(start, end, n_in, n_out)
 
     def _people(self, record: dict[str, Any], name: str) -> int:

@@ -61,7 +61,9 @@ def _evaluated(reply: Reply, report: ReportSettings) -> Accepted | Refused:
         return Accepted(shown or status)
     field = shortened(success.field, 40)
     if shown is None:
-        answer = english("HTTP {status}, no {field} in the answer", status=reply.status, field=field)
+        answer = english(
+            "HTTP {status}, no {field_name} in the answer", status=reply.status, field_name=field
+        )
         return Refused(answer, for_good=False)
     return Refused(f'{status}, {field} "{shown}"', for_good=False)
 
