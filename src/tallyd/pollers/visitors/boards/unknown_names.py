@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tallyd.contract.board import AskedError
 from tallyd.core.language.messages import tr
 from tallyd.core.texts import visible
 from tallyd.settings.types import nearest
 
 
-def no_group(name: str, groups: Sequence[str]) -> AskedError:
+def no_group(name: str, groups: tuple[str, ...]) -> AskedError:
     """Return that there is no such group, and which there are."""
     return AskedError(
         tr(
@@ -22,7 +20,7 @@ def no_group(name: str, groups: Sequence[str]) -> AskedError:
     )
 
 
-def no_source(name: str, sources: Sequence[str]) -> AskedError:
+def no_source(name: str, sources: tuple[str, ...]) -> AskedError:
     """Return that there is no such source, and which there are."""
     return AskedError(
         tr(
@@ -34,7 +32,7 @@ def no_source(name: str, sources: Sequence[str]) -> AskedError:
     )
 
 
-def _known(name: str, names: Sequence[str]) -> dict[str, object]:
+def _known(name: str, names: tuple[str, ...]) -> dict[str, object]:
     near = nearest(name, names)
     shown = "" if near else ", ".join(map(visible, names))
     return {"near": visible(near), "known": shown, "none": None if names else 1}
