@@ -100,6 +100,7 @@ def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
 _IS_NAME: Final = re.compile(r"name|status|port|pid|code|.*_id|.*_name")
 """Placeholders whose numbers and words are names."""
+_BETWEEN: Final = "; "
 
 
 @lru_cache(maxsize=4096)
@@ -112,16 +113,16 @@ def of_stored(text: str, wanted: Language) -> str:
         found = _in_catalog(text, domain, wanted)
         if found != text:
             return _filled(found, {})
-    if several := _several(text, wanted):
-        return several
     fitting = [
         (match, message)
         for needed, pattern, message in known_patterns(wanted)
         if needed in text and (match := pattern.fullmatch(text))
     ]
     if not fitting:
-        return text
+        return _several(text, wanted) or text
     match, message = min(fitting, key=lambda each: sum(len(value or "") for value in each[0].groups()))
+    if any(_BETWEEN in (value or "") for value in match.groups()) and (several := _several(text, wanted)):
+        return several
     values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
     shown = {name: _value(name, value, wanted) for name, value in values.items()}
     return _filled(_in_catalog(message, "stored", wanted), shown)
@@ -129,7 +130,7 @@ def of_stored(text: str, wanted: Language) -> str:
 
 def _several(text: str, wanted: Language) -> str:
     """Return texts between semicolons, such as the faults of a file; empty if one of them is unknown."""
-    parts = text.split("; ")
+    parts = text.split(_BETWEEN)
     shown = [of_stored(part, wanted) for part in parts] if len(parts) > 1 else []
     if not shown or any(part == now for part, now in zip(parts, shown, strict=True)):
         return ""

@@ -85,7 +85,9 @@ def _described(broken: Broken) -> str:
     more = broken.count - len(broken.records)
     if more:
         named = ", ".join([*others, last])
-        return english("records {named} and {more} more: {rule}", named=named, more=more, rule=broken.rule)
+        return english(
+            "records {first_id} and {more} more: {rule}", first_id=named, more=more, rule=broken.rule
+        )
     if not others:
         return english("record {record_id}: {rule}", record_id=last, rule=broken.rule)
     return english(
