@@ -45,7 +45,8 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
         raise Unreadable(mark("without JSON (a web page)") if begin else mark("without JSON (an empty body)"))
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
-        raise TooMany(english("with JSON that has more than {most} values", most=f"{most_values:,}"))
+        most = f"{most_values:,}"
+        raise TooMany(english("with JSON that has more than {most} values", most=most))
     if max(accumulate(map(_STEP.__getitem__, structure)), default=0) > MOST_NESTED:
         raise Unreadable(english("with JSON that is nested more than {most} levels deep", most=MOST_NESTED))
     value = _loaded(body)

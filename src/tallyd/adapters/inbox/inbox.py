@@ -214,5 +214,5 @@ class Folder:
             try:
                 yield inbox
             except OSError as error:
-                text = english("{place}: {why}", place=f"{inbox.shown}/{OWN}", why=why(error))
-                raise InboxError(text) from error
+                own = f"{inbox.shown}/{OWN}"
+                raise InboxError(english("{place}: {why}", place=own, why=why(error))) from error

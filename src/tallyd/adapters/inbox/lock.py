@@ -63,7 +63,8 @@ class InboxLock:
 
     def _lock(self, descriptor: int, shown: str) -> None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InboxError(english("{file} is not a file. Remove it.", file=f"{shown}/{OWN}/{_NAME}"))
+            file = f"{shown}/{OWN}/{_NAME}"
+            raise InboxError(english("{file} is not a file. Remove it.", file=file))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
