@@ -102,3 +102,18 @@ def test_a_text_inside_a_text_is_shown_too(use_translations: Use, inner: str, sh
         assert translated(english("cannot write {file}: {why}", file="/srv/a.json", why=advice)) == (
             f"/srv/a.json lässt sich nicht schreiben: {shown}; dort Platz schaffen"
         )
+
+
+@pytest.mark.parametrize(
+    "message", [each for each in WITH_VALUES if read_template(each).names == {"address"}]
+)
+def test_a_name_with_an_address_ends_with_it(use_translations: Use, message: str) -> None:
+    use_translations(
+        tallyd={"connection refused": "abgelehnt"},
+        stored={"{place}: {why}": "{place}: {why}", message: "<{address}>"},
+    )
+    place = english(message, address="a.example:8080")
+    with reading_in("de"):
+        assert translated(english("{place}: {why}", place=place, why="connection refused")) == (
+            "<a.example:8080>: abgelehnt"
+        )

@@ -60,7 +60,7 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
     `trusted` is the only file with trusted authorities; None: those of this machine.
     """
     if isinstance(error, ProxyAway):
-        proxy = english("the proxy on the way to {host}", host=host)
+        proxy = english("the proxy on the way to {address}", address=host)
         return explain(error.cause, host=proxy, limit_s=limit_s, trusted=trusted)
     if isinstance(error, ssl.SSLError):
         return _tls_failed(error, host, trusted)

@@ -48,7 +48,7 @@ def english(message: str, **values: object) -> str:
 
     A number in it is shown as the reader's language writes it, and a value that is a message itself is
     translated, unless the name of its placeholder says that it is a name: `{name}`, `{status}`, `{port}`,
-    `{pid}`, `{code}`, or any `{..._id}` or `{..._name}`.
+    `{pid}`, `{code}`, or any `{..._id}` or `{..._name}`. An `{address}` has no spaces.
     """
     return read_template(message).filled(_TALLYD | values, str)
 
@@ -98,6 +98,8 @@ def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
 # -- stored texts --------------------------------------------------------------------------------------------
 
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
+_WITHOUT_SPACES: Final = r"\S+"
+"""What `{address}` is. So a text behind it (`PostgreSQL at HOST: it is read-only`) is no part of it."""
 _IS_NAME: Final = re.compile(r"name|status|port|pid|code|.*_id|.*_name")
 """Placeholders whose numbers and words are names."""
 _BETWEEN: Final = "; "
@@ -171,7 +173,7 @@ def _pattern(message: str) -> re.Pattern[str]:
 
     def of_hole(hole: Hole) -> str:
         if not hole.forms:
-            return group(hole.name, ".+?")
+            return group(hole.name, _WITHOUT_SPACES if hole.name == "address" else ".+?")
         forms = (
             re.escape(form).replace(r"\#", "#").replace("#", group(hole.name, _NUMBER), 1)
             for form in hole.forms

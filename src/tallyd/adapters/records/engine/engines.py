@@ -149,7 +149,7 @@ def _postgresql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, 
         raise RecordsError(text) from None
     _options_known(url, {each.keyword.decode() for each in pq.Conninfo.get_defaults()})
     host = _host_of(url)
-    place = english("PostgreSQL at {host}", host=host) if host else mark("PostgreSQL on this machine")
+    place = english("PostgreSQL at {address}", address=host) if host else mark("PostgreSQL on this machine")
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -242,7 +242,9 @@ def _mysql(url: URL, patience_s: float, reads_only: bool) -> tuple[Engine, str]:
     )
     host = _host_of(url)
     return engine, (
-        english("MariaDB or MySQL at {host}", host=host) if host else mark("MariaDB or MySQL on this machine")
+        english("MariaDB or MySQL at {address}", address=host)
+        if host
+        else mark("MariaDB or MySQL on this machine")
     )
 
 
