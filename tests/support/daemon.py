@@ -117,9 +117,15 @@ class Daemon:
 
 
 @contextmanager
-def running(config: Path, *, python: str | Path | None = None, **environ: str) -> Iterator[Daemon]:
+def running(
+    config: Path,
+    *,
+    python: str | Path | None = None,
+    command: tuple[str, ...] = ("-m", "tallyd"),
+    **environ: str,
+) -> Iterator[Daemon]:
     """A daemon that is ready; killed at the end if the test did not end it."""
-    daemon = Daemon(config, environ, python=python)
+    daemon = Daemon(config, environ, python=python, command=command)
     try:
         daemon.wait_ready()
         yield daemon

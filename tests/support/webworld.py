@@ -51,14 +51,19 @@ def world(inbox: Path) -> Iterator[str]:
 
 
 @contextmanager
-def small_world(folder: Path, **web: Any) -> Iterator[Site]:
-    """A daemon that is ready, with its page; `web` are further keys of `web` in the config."""
+def small_world(
+    folder: Path, *, language: str = "en", command: tuple[str, ...] = ("-m", "tallyd"), **web: Any
+) -> Iterator[Site]:
+    """A daemon that is ready, with its page; `web` are further keys of `web` in the config.
+
+    `command` are the words of `python` that begin a command of tallyd.
+    """
     inbox, port = folder / "inbox", free_port()
     inbox.mkdir(parents=True)
     with world(inbox) as base_url:
-        config = write_config(folder, _config(base_url, port, web))
+        config = write_config(folder, {"language": language, **_config(base_url, port, web)})
         make_past(folder)
-        with running(config) as daemon:
+        with running(config, command=command) as daemon:
             yield Site(folder, f"http://127.0.0.1:{port}", base_url, daemon)
 
 
