@@ -13,6 +13,7 @@ from support.executors import Threads
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses, one_person
 from support.outages import DOWN, ONE_TRY, OPS, PHONE, REFUSED, Source, minutely, top
+from support.translations import Use
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.reading import Reading, Slot
@@ -700,3 +701,25 @@ def test_a_message_links_to_the_view_of_its_poller(
         (message,) = world.chats.messages["json://ops.example/x"]
     assert message.link == link
     assert "https" not in message.text
+
+
+def test_each_channel_is_notified_in_its_language_and_the_log_is_english(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, use_translations: Use
+) -> None:
+    use_translations(tallyd={"{poller}: too few on {subject}": "{poller}: zu wenige auf {subject}"})
+    channels = {"ops": OPS, "phone": {"url": PHONE, "language": "de"}}
+    caplog.set_level("INFO")
+    with (
+        clock,
+        World(
+            tmp_path,
+            clock,
+            minutely(Source(below=["gate"])),
+            top=top("ops", "phone") | {"channels": channels},
+        ) as world,
+    ):
+        world.run(minutes=2)
+        assert world.chats.texts() == ["[box] one: too few on gate"]
+        assert world.chats.texts(PHONE) == ["[box] one: zu wenige auf gate"]
+    logged = [vars(line)["text"] for line in caplog.records if line.message == "notice sent"]
+    assert logged == ["[box] one: too few on gate"] * 2

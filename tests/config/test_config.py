@@ -458,3 +458,43 @@ def test_alerts_name_commands_as_the_tallyd_that_read_the_config_is_called(tmp_p
     path.write_text("{}")
     config = load(path, environ={}, tallyd="sudo tallyd")
     assert config.alert_policy_of("tallyd/web").tallyd == "sudo tallyd"
+
+
+def test_a_channel_has_the_language_of_the_config_or_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    phone = {"url": "json://phone.example/x", "language": "zh-TW"}
+    path.write_text(
+        json.dumps({"language": "de", "channels": {"ops": "json://ops.example/x", "phone": phone}})
+    )
+    config = load(path, environ={})
+    assert (config.language_of("ops"), config.language_of("phone")) == ("de", "zh-TW")
+    assert config.settings.channels["phone"].url.reveal() == "json://phone.example/x"
+
+
+@pytest.mark.parametrize(
+    ("channel", "problem"),
+    [
+        ("https://host.example/x", "channels.ops: is a web address, but not a Rocket.Chat webhook"),
+        (
+            {"url": "https://host.example/x"},
+            "channels.ops.url: is a web address, but not a Rocket.Chat webhook",
+        ),
+        ({"language": "de"}, "channels.ops.url: is missing"),
+        (
+            {"url": "json://a.example/x", "language": "fr"},
+            'channels.ops.language: must be one of: "en", "de"',
+        ),
+        (["json://a.example/x"], "channels.ops: must be a channel URL, or an object"),
+        ("env:NOT_SET", "channels.ops: "),
+    ],
+    ids=["text", "object", "no url", "unknown language", "list", "secret that is not there"],
+)
+def test_a_wrong_channel_is_named_where_the_file_has_it(
+    tmp_path: Path, channel: object, problem: str
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"channels": {"ops": channel}}))
+    with pytest.raises(ConfigError) as caught:
+        load(path, environ={})
+    (line,) = caught.value.lines()
+    assert problem in line

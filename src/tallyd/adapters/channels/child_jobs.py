@@ -114,4 +114,4 @@ def _reason(plugin: NotifyBase, seen: list[str], complaints: list[str]) -> str:
     if seen:
         return seen[-1]
     said = _URL_OR_PATH.sub("...", complaints[-1]) if complaints else english("no reason was given")
-    return english("{host}: {reason}", host=plugin.service_name, reason=said)
+    return english("{place}: {why}", place=plugin.service_name, why=said)

@@ -120,7 +120,7 @@ def refusal(answer: requests.Response, host: str) -> str:
     else:
         said = reason_in(content_of(answer))
     reason = english("HTTP {status}[ ({said})]", status=answer.status_code, said=said)
-    return english("{host}: {reason}", host=host, reason=reason)
+    return english("{place}: {why}", place=host, why=reason)
 
 
 def explain(error: BaseException, host: str) -> str:
@@ -128,20 +128,21 @@ def explain(error: BaseException, host: str) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = sorted({str(code) for code, _text in error.recipients.values()})
         why = english("refused a recipient (SMTP {codes})", codes=", ".join(codes))
-        return english("{host}: {reason}", host=host, reason=why)
+        return english("{place}: {why}", place=host, why=why)
     if isinstance(error, NotAccepted):
-        return english("{host}: {reason}", host=host, reason=str(error))
+        return english("{place}: {why}", place=host, why=str(error))
     for smtp, text in _SMTP:
         if isinstance(error, smtp):
             code = getattr(error, "smtp_code", None)
             reason = english("{why} (SMTP {code})", why=text, code=code) if code else text
-            return english("{host}: {reason}", host=host, reason=reason)
+            return english("{place}: {why}", place=host, why=reason)
     if isinstance(error, smtplib.SMTPResponseException):
-        return english("{host}: {reason}", host=host, reason=f"SMTP {error.smtp_code}")
+        status = f"SMTP {error.smtp_code}"
+        return english("{place}: {why}", place=host, why=status)
     chain = tuple(causes(error))
     if any(isinstance(each, urllib3.exceptions.ProxyError) for each in chain):
         host = english("the proxy on the way to {host}", host=host)
-    return english("{host}: {reason}", host=host, reason=_cause(chain))
+    return english("{place}: {why}", place=host, why=_cause(chain))
 
 
 def _cause(chain: tuple[BaseException, ...]) -> str:

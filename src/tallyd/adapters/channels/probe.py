@@ -105,7 +105,7 @@ def _telegram(plugin: NotifyBase, host: str) -> str:
 
 
 def _refused(host: str, reason: str) -> str:
-    return english("{host}: {reason}", host=host, reason=reason)
+    return english("{place}: {why}", place=host, why=reason)
 
 
 def _context(plugin: NotifyBase) -> ssl.SSLContext:

@@ -25,5 +25,6 @@ def commands_below(notice: Notice, policy: AlertPolicy, pattern: str = "") -> tu
     if pattern and "mute" in read_template(alert.text).names:
         commands.append(tr("Mute: {command}", command=mute_command(policy.tallyd, key)))
     if policy.escalate and not alert.acknowledged:
-        commands.append(tr("Acknowledge: {command}", command=f"{policy.tallyd} ack {key}"))
+        acknowledge = f"{policy.tallyd} ack {key}"
+        commands.append(tr("Acknowledge: {command}", command=acknowledge))
     return tuple(commands)
