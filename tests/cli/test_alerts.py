@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from support.chatservers import web_service
+from support.translations import Use
 from tallyd.adapters.state import State
 from tallyd.cli.actions.mutes import ack, mute, unmute
+from tallyd.cli.actions.notify import notify
 from tallyd.cli.views.alerts import alerts
 from tallyd.cli.views.past_alerts import Wanted, past_alerts
 from tallyd.config.active_file import write_active
@@ -298,3 +301,43 @@ def test_what_nothing_can_fall_under_is_muted_only_when_that_is_asked_for(
 def test_what_may_be_raised_one_day_is_muted_like_what_is_open(config: Path) -> None:
     for pattern in ("tallyd/phone/undelivered", "tallyd/retention/crashed", "*/clock"):
         assert mute(config, pattern, lasts="1h", why="") == 0
+
+
+def test_who_mutes_or_acknowledges_reads_the_language_of_the_config(
+    config: Path, said: Said, use_translations: Use
+) -> None:
+    config.write_text(json.dumps({**json.loads(config.read_text()), "language": "de"}))
+    use_translations(
+        tallyd={
+            "Muted until {until}: {pattern}.[ {then}]": "Stummgeschaltet bis {until}: {pattern}.[ {then}]",
+            "No longer muted: {pattern}.[ {then}]": "Nicht mehr stummgeschaltet: {pattern}.[ {then}]",
+            "The channels will be notified when tallyd runs.": "Die Kanäle erfahren es, sobald tallyd läuft.",
+            "{pattern} is not open; no alert is open": "{pattern} ist nicht offen",
+            '{pattern} is not open[; did you mean "{near}"?]; open are: {keys}': (
+                "{pattern} ist nicht offen[; meinten Sie „{near}“?]; offen: {keys}"
+            ),
+        }
+    )
+    assert mute(config, "tallyd/*", lasts="2h", why="Umzug") == 0
+    out, _ = said()
+    assert out.startswith("Stummgeschaltet bis ")
+    assert ": tallyd/*. Die Kanäle erfahren es, sobald tallyd läuft.\n" in out
+    assert unmute(config, "tallyd/*") == 0
+    assert "Nicht mehr stummgeschaltet: tallyd/*. Die Kanäle" in said()[0]
+    assert ack(config, "tallyd/outt", why="") == 1
+    assert (
+        "tallyd/outt ist nicht offen; meinten Sie „tallyd/out“?; offen: tallyd/damaged und tallyd/out"
+        in (said()[1])
+    )
+
+
+def test_a_test_message_has_the_language_of_its_channel_and_the_answer_that_of_the_config(
+    config: Path, said: Said, use_translations: Use
+) -> None:
+    content = json.loads(config.read_text()) | {"name": "box"}
+    with web_service() as chat:
+        phone = {"url": f"json://{chat.host}/x", "language": "zh-TW"}
+        config.write_text(json.dumps(content | {"channels": {"phone": phone}, "alerts": {}}))
+        use_translations(tallyd={"a test message; this channel works": "測試訊息"})
+        assert notify(config, "phone", text=None) == 0
+        assert said()[0] == "Channel phone accepted the message: [box] 測試訊息\n"

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from support.chatservers import MailServer, WebService, mail_server, web_service
+from support.translations import use_translations
+
+__all__ = ["use_translations"]
 
 
 @pytest.fixture(scope="module")

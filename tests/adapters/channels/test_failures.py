@@ -16,10 +16,13 @@ import trustme
 
 from support.chatservers import MailServer, Reply, WebService
 from support.rawserver import SLOW, Connection, Script, always, answer, serving
+from support.translations import Use
 from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
 from tallyd.core.alerts.message import Message
 from tallyd.core.errors import DeliveryError, Stopped
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import translated
 from tallyd.core.privacy.redaction import Redactor
 
 MESSAGE = Message(subject="subject", text="text", tone="info")
@@ -201,3 +204,52 @@ def test_all_that_comes_back_is_redacted_and_visible(web: WebService) -> None:
     with pytest.raises(DeliveryError) as caught:
         channels.deliver(f"json://{web.host}/redacted", MESSAGE)
     assert caught.value.text == f"{web.host}: HTTP 400 (no *** here \\x1b[31m\\n)"
+
+
+GERMAN = {
+    "{place}: {why}": "{place}: {why}",
+    "HTTP {status}[ ({said})]": "HTTP {status}[ ({said})]",
+    "HTTP {status} with a refusal[ ({said})]": "HTTP {status}, aber abgelehnt[ ({said})]",
+    "HTTP {status} with more than {limit} MiB (something else answers there?)": (
+        "HTTP {status} mit mehr als {limit} MiB (antwortet dort etwas anderes?)"
+    ),
+    "a redirect, which is not followed": "eine Umleitung, der tallyd nicht folgt",
+    "{why} (SMTP {code})": "{why} (SMTP {code})",
+    "refused the mail": "hat die E-Mail abgelehnt",
+    "the proxy on the way to {host}": "der Proxy auf dem Weg zu {host}",
+    "no answer in time": "keine rechtzeitige Antwort",
+    "timed out after {limit}": "Zeit abgelaufen nach {limit}",
+    "TLS failed ({why})": "TLS ist gescheitert ({why})",
+    "no reason given": "ohne Grund",
+}
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("chat.example:8080: HTTP 404", "chat.example:8080: HTTP 404"),
+        ("chat.example: HTTP 400 (no such room)", "chat.example: HTTP 400 (no such room)"),
+        (
+            "chat.example: HTTP 302 (a redirect, which is not followed)",
+            "chat.example: HTTP 302 (eine Umleitung, der tallyd nicht folgt)",
+        ),
+        ("chat.example: HTTP 200 with a refusal (no)", "chat.example: HTTP 200, aber abgelehnt (no)"),
+        (
+            "chat.example: HTTP 1200 with more than 1 MiB (something else answers there?)",
+            "chat.example: HTTP 1200 mit mehr als 1 MiB (antwortet dort etwas anderes?)",
+        ),
+        ("mail.example: refused the mail (SMTP 552)", "mail.example: hat die E-Mail abgelehnt (SMTP 552)"),
+        (
+            "the proxy on the way to chat.example: no answer in time",
+            "der Proxy auf dem Weg zu chat.example: keine rechtzeitige Antwort",
+        ),
+        ("timed out after 1 min 5 s", "Zeit abgelaufen nach 1 Min. 5 Sek."),
+        ("chat.example: TLS failed (no reason given)", "chat.example: TLS ist gescheitert (ohne Grund)"),
+    ],
+)
+def test_every_part_of_a_reason_is_shown_in_the_language_of_its_reader(
+    use_translations: Use, stored: str, shown: str
+) -> None:
+    use_translations(stored=GERMAN)
+    with reading_in("de"):
+        assert translated(stored).replace("\N{NO-BREAK SPACE}", " ") == shown

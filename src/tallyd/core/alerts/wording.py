@@ -34,7 +34,7 @@ if its end was not judged."""
 
 _NAMES: Final = frozenset(
     {
-        *("poller", "job", "source", "target", "channel", "requirement", "name", "ssid", "id"),
+        *("poller", "job", "part", "source", "target", "channel", "requirement", "name", "ssid", "id"),
         *("host", "only", "folder", "file", "inbox", "gone", "unmounted", "zone", "key", "tallyd", "mute"),
     }
 )
