@@ -90,7 +90,7 @@ def trial(name: str, text: str | None) -> Message:
 
 def _joined(heading: str, lines: Sequence[_Line], tallyd: str) -> str:
     """Return the heading and as many lines as fit, and say how many are left out."""
-    shown, used = [f"{heading}:"], len(heading)
+    shown, used = [tr("{heading}:", heading=heading)], len(heading)
     for number, line in enumerate(lines):
         text = line.shown(indent="  ")
         used += len(text) + 3
