@@ -15,6 +15,7 @@ from tallyd.core.alerts.values import Several, Value, Wording
 from tallyd.core.language.templates import TemplateError, read_template
 
 PLAIN = st.text(st.characters(exclude_characters="[]{}"))
+NOT_CHINESE = st.text(st.characters(exclude_characters="[]{}", max_codepoint=0x2E7F))
 FIELDS: Mapping[str, Value] = {
     "slot": "Fri 08:00",
     "reason": "timed out",
@@ -120,6 +121,23 @@ def test_any_text_is_a_template_or_an_error_of_its_own_kind(text: str) -> None:
         read_template(text).filled(FIELDS)
 
 
-@given(value=st.text(min_size=1), before=PLAIN, after=PLAIN)
+@given(value=st.text(min_size=1), before=NOT_CHINESE, after=NOT_CHINESE)
 def test_what_is_filled_in_is_not_read_as_a_template(value: str, before: str, after: str) -> None:
     assert read_template(f"{before}[{{x}}]{after}").filled({"x": value}) == before + value + after
+
+
+@pytest.mark.parametrize(
+    ("template", "chinese", "latin"),
+    [
+        ("自 {x} 起", "自週五起", "自 A 起"),
+        ("沒有[ {x} 的]檔案", "沒有週五的檔案", "沒有 A 的檔案"),
+        ("中[自 {x} ]沒有[ {absent} ]檔案", "中自週五沒有檔案", "中自 A 沒有檔案"),
+        ("請 [{x}] 再試", "請週五再試", "請 A 再試"),
+        ("{x}。{x} {x}", "週五。週五 週五", "A。A A"),
+        ("since {x} there", "since 週五 there", "since A there"),
+        ("時 {{x}} 起", "時 {x} 起", "時 {x} 起"),
+    ],
+)
+def test_no_space_is_left_between_chinese_words(template: str, chinese: str, latin: str) -> None:
+    assert read_template(template).filled({"x": "週五"}) == chinese
+    assert read_template(template).filled({"x": "A"}) == latin

@@ -3,6 +3,9 @@
 `{files:# file|# files}` chooses words by a number, which replaces `#`. A doubled bracket or brace means the
 character itself. Sections do not nest. All messages of tallyd, their translations and the texts in the config
 have this form.
+
+A space between a Chinese character and a placeholder disappears if the value is Chinese as well: words of
+another script have spaces around them, Chinese words have not.
 """
 
 from __future__ import annotations
@@ -13,6 +16,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+_CHINESE = "[\u2e80-\u9fff\uf900-\uffef]"
+"""Chinese characters, and the punctuation that is as wide as they are."""
+_LOOSE = "\udfff"
+"""Such a space, in a parsed template: half a character, which is in no text."""
+_LOOSE_SPACE = re.compile(
+    rf"(?:(?<={_CHINESE})|(?<={_CHINESE}\[)) (?=\[?\{{(?!\{{))|(?:(?<=[^}}]\}})|(?<=\}}\])) (?=\]?{_CHINESE})"
+)
+_BETWEEN_CHINESE = re.compile(rf"(?<={_CHINESE}){_LOOSE}(?={_CHINESE})")
 _PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
 
 
@@ -65,7 +76,8 @@ class Template:
 
         `shown` makes text of a value.
         """
-        return "".join(_filled(section, values, shown) for section in self.sections)
+        filled = "".join(_filled(section, values, shown) for section in self.sections)
+        return _BETWEEN_CHINESE.sub("", filled).replace(_LOOSE, " ") if _LOOSE in filled else filled
 
 
 def _filled(section: Section, values: Mapping[str, object], shown: Callable[[Any], str]) -> str:
@@ -86,7 +98,7 @@ def read_template(text: str) -> Template:
     sections: list[Section] = []
     parts: list[Part] = []
     is_inside = False
-    for piece in _PIECE.findall(text):
+    for piece in _PIECE.findall(_LOOSE_SPACE.sub(_LOOSE, text)):
         if piece == "[" and not is_inside:
             sections.append(Section(tuple(parts), is_optional=False))
             parts, is_inside = [], True
