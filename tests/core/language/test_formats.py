@@ -65,6 +65,7 @@ def test_the_full_stop_of_an_abbreviation_ends_the_sentence() -> None:
         assert (
             tr("after {lasted}. Then ... {lasted}...", lasted=span(60)) == "after 1 Min. Then ... 1 Min...."
         )
+        assert tr("after {lasted}[ ({tries})]. Then", lasted=span(60)) == "after 1 Min. Then"
 
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 9.9, 10, 59, 61, 3600, 3660, 86400, 90000, -5, -3660])

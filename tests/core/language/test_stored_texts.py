@@ -117,3 +117,10 @@ def test_a_name_with_an_address_ends_with_it(use_translations: Use, message: str
         assert translated(english("{place}: {why}", place=place, why="connection refused")) == (
             "<a.example:8080>: abgelehnt"
         )
+
+
+def test_a_colon_after_a_name_is_not_part_of_it() -> None:
+    why = english("timed out after {limit}", limit="10 s")
+    with reading_in("de"):
+        shown = translated(english("{place}: {why}", place="a.example", why=why))
+    assert shown.replace("\N{NO-BREAK SPACE}", " ") == "a.example: keine Antwort innerhalb von 10 Sek."

@@ -100,6 +100,8 @@ def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
 _NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
 _WITHOUT_SPACES: Final = r"\S+"
 """What `{address}` is. So a text behind it (`PostgreSQL at HOST: it is read-only`) is no part of it."""
+_VALUE: Final = r".+?(?<!:)"
+"""What other values are. A colon after one belongs to the message: it has the form `{place}: {why}`."""
 _IS_NAME: Final = re.compile(r"name|status|port|pid|code|.*_id|.*_name")
 """Placeholders whose numbers and words are names."""
 _BETWEEN: Final = "; "
@@ -173,7 +175,7 @@ def _pattern(message: str) -> re.Pattern[str]:
 
     def of_hole(hole: Hole) -> str:
         if not hole.forms:
-            return group(hole.name, _WITHOUT_SPACES if hole.name == "address" else ".+?")
+            return group(hole.name, _WITHOUT_SPACES if hole.name == "address" else _VALUE)
         forms = (
             re.escape(form).replace(r"\#", "#").replace("#", group(hole.name, _NUMBER), 1)
             for form in hole.forms

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 _CHINESE = "[\u2e80-\u9fff\uf900-\uffef]"
@@ -76,8 +76,14 @@ class Template:
 
         `shown` makes text of a value.
         """
-        filled = "".join(_filled(section, values, shown) for section in self.sections)
+        filled = reduce(_joined, (_filled(section, values, shown) for section in self.sections), "")
         return _BETWEEN_CHINESE.sub("", filled).replace(_LOOSE, " ") if _LOOSE in filled else filled
+
+
+def _joined(before: str, after: str) -> str:
+    # The full stop of an abbreviation (`17 Min.`) also ends the sentence.
+    is_doubled = before.endswith(".") and after.startswith(".") and not after.startswith("..")
+    return before + after[is_doubled:]
 
 
 def _filled(section: Section, values: Mapping[str, object], shown: Callable[[Any], str]) -> str:
@@ -86,9 +92,7 @@ def _filled(section: Section, values: Mapping[str, object], shown: Callable[[Any
         text = part.filled(values.get(part.name), shown) if isinstance(part, Hole) else part
         if section.is_optional and isinstance(part, Hole) and not text:
             return ""
-        # The full stop of an abbreviation (`17 Min.`) also ends the sentence.
-        is_doubled = text.startswith(".") and not text.startswith("..") and filled.endswith(".")
-        filled += text[is_doubled:]
+        filled = _joined(filled, text)
     return filled
 
 
