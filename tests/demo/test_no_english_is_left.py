@@ -56,14 +56,16 @@ SHOWN_ATTRIBUTES = frozenset({"title", "aria-label", "alt", "placeholder"})
 # Names of the small world, what CLDR writes, what is the same in every language, what programs read.
 NAMES = re.compile(
     r"small-world|divera|visitors|servers|tallyd|chat|works|"
-    r"Einsatzbereit|Bedingt bereit|Nicht bereit|Im Einsatz|Beurlaubt|Gate|Bridge|Tunnel|Harbour|"
-    r"STAGE|PROD|BATCH|NIGHTLY|SHOP|"
+    r"Einsatzbereit|Bedingt bereit|Nicht bereit|Im Einsatz|Beurlaubt|Gate|Bridge|Tunnel|Harbour|zone five|"
+    r"STAGE|PROD|BATCH|NIGHTLY|SHOP|\bID\b|\(none\)|"
     r"\b(?:Mo|Di|Mi|Do|Fr|Sa|So|Std|Min|Sek|Tg|und|Januar|Februar|März|April|Mai|Juni|Juli|August|"
     r"September|Oktober|November|Dezember)\b|"
     r"\b(?:count|sweep|report|check)\b|"
-    r"\b(?:CSV|Excel|JSON|OK|SS-\d+|UTC|MB|kB|GB|B|ms|W\d+|Europe/Berlin|English|Deutsch)\b|"
+    r"\b(?:CSV|Excel|JSON|OK|SS-\d+|UTC|MB|kB|GB|B|ms|W\d+|Europe/Berlin|English|Deutsch|繁體中文)\b|"
+    r"Neujahr|Karfreitag|Ostermontag|Christi Himmelfahrt|Pfingstmontag|Tag der Arbeit|"
+    r"Tag der Deutschen Einheit|(?:Erster|Zweiter) Weihnachtstag|^none\b|"
     r"[\w./-]*/[\w./*%-]*|--[a-z]+ ?\w*|127\.0\.0\.1(?::\d+)?|\b\d+h\b|"
-    r"\b(?:mute|ack|replay|alerts)\b"
+    r"\b(?:mute|ack|replay|alerts|status|status_names|https?)\b"
 )
 
 
