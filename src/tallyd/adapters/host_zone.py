@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import tzlocal
 
+from tallyd.core.language.messages import english
+
 _CONTRADICTION = (
     'this machine contradicts itself about its time zone; write one here, such as "Europe/Berlin"'
 )
@@ -45,8 +47,9 @@ def read_host_zone() -> HostZone:
     finally:
         logger.removeFilter(silencer)
     # tzlocal has only one warning: two files disagree, and it uses one of them. It logs it several times.
-    note = (
-        f"/etc/timezone names another zone than /etc/localtime, which counts: {zone}. To set both: "
-        f"sudo timedatectl set-timezone {zone}"
+    note = english(
+        "/etc/timezone names another zone than /etc/localtime, which counts: {zone}. To set both: "
+        "sudo timedatectl set-timezone {zone}",
+        zone=str(zone),
     )
     return HostZone(zone, note=note if silencer.has_spoken else None)

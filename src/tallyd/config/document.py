@@ -41,11 +41,9 @@ class Document:
         return any(text in texts for text in _texts_in(json.loads(self.json)))
 
 
-def open_to_all(path: Path, mode: int) -> str | None:
-    """Return what to do if anybody may read a file with a secret; None: only its owner and group may."""
-    if not mode & 0o007:
-        return None
-    return f"is readable by everybody (mode {mode:04o}); fix it with: chmod 640 {shlex.quote(str(path))}"
+def is_open_to_all(mode: int) -> bool:
+    """Whether others than the owner and the group may do anything with a file."""
+    return bool(mode & 0o007)
 
 
 def read_document(path: Path) -> Document:

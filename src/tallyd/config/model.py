@@ -329,7 +329,7 @@ def _without_password(settings: Settings) -> Set[str]:
 def _poller_notes(settings: Settings) -> tuple[str, ...]:
     pollers = settings.pollers
     return tuple(
-        f"{place_of(('pollers', name))}.{note}"
+        f"{place_of(('pollers', name))}.{note}"  # "PLACE: WHY", a stored message
         for name, poller in pollers.items()
         for note in poller.notes({each: pollers[each] for each in pollers if each != name})
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tallyd.config.document import Document, open_to_all, read_document, read_file, user
+from tallyd.config.document import Document, is_open_to_all, read_document, read_file, user
 from tallyd.config.folders import INSTALLED
 from tallyd.core.errors import ConfigError
+from tallyd.core.language.messages import english
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.secrets import NEAR_REFERENCE, UNREADABLE_CREDENTIAL
 from tallyd.settings.types import wrong
@@ -81,9 +83,15 @@ class SecretFiles:
         `harmless` are values that are treated as secrets but are none: a database URL without a password.
         """
         return tuple(
-            f"{path} contains a secret and {advice}"
+            english(
+                "{file} contains a secret and is readable by everybody (mode {mode}); fix it with: "
+                "chmod 640 {path}",
+                file=str(path),
+                mode=f"{document.mode:04o}",
+                path=shlex.quote(str(path)),
+            )
             for path, document in files.items()
-            if (advice := open_to_all(path, document.mode)) and document.holds(self.plain - harmless)
+            if is_open_to_all(document.mode) and document.holds(self.plain - harmless)
         )
 
     def path_of(self, written: str) -> Path:
@@ -142,8 +150,14 @@ class SecretFiles:
             raise wrong(f"{user()} cannot read {path}. {how}") from None
         except OSError as error:
             raise wrong(f"{path} cannot be read: {error.strerror}") from None
-        if advice := open_to_all(path, mode):
-            self.notes.append(f"{path} {advice}")
+        if is_open_to_all(mode):
+            note = english(
+                "{file} is readable by everybody (mode {mode}); fix it with: chmod 640 {path}",
+                file=str(path),
+                mode=f"{mode:04o}",
+                path=shlex.quote(str(path)),
+            )
+            self.notes.append(note)
         return self._text(raw, path)
 
     @property
@@ -159,20 +173,22 @@ class SecretFiles:
             return self._text(self._read(path)[1], path)
         except FileNotFoundError:
             if not own and self.lenient and not SERVICE_CREDENTIALS.exists():
-                return self._unreadable(name, "the service is not running")
+                return self._unreadable(name, english("the service is not running"))
             raise wrong(
                 f"there is no credential {name} in {path.parent}. "
                 f"Add LoadCredential={name}:/path/to/file to the unit"
             ) from None
         except PermissionError:
             if self.lenient:
-                return self._unreadable(name, f"{user()} cannot read {path.parent}")
+                why = english("{user} cannot read {folder}", user=user(), folder=str(path.parent))
+                return self._unreadable(name, why)
             raise wrong(f"{user()} cannot read {path}; run the command with sudo") from None
         except OSError as error:
             raise wrong(f"{path} cannot be read: {error.strerror}") from None
 
     def _unreadable(self, name: str, why: str) -> str:
-        self.notes.append(f"credential:{name} was not checked ({why}); everything else was")
+        note = english("credential:{name} was not checked ({why}); everything else was", name=name, why=why)
+        self.notes.append(note)
         return UNREADABLE_CREDENTIAL
 
     @staticmethod

@@ -19,7 +19,7 @@ from tallyd.config.problems import place_of
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
 from tallyd.core.language.formats import day_text, offset_if_twice, weekday_text
 from tallyd.core.language.languages import reading_in
-from tallyd.core.language.messages import mark, tr, translated, translation
+from tallyd.core.language.messages import english, mark, tr, translated, translation
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
 from tallyd.core.schedule.timetable import next_slots
@@ -59,7 +59,7 @@ def _show(config: Config, now: datetime) -> None:
         *_running_notes(config),
     )
     for note in notes:
-        say(tr("Note: {note}", note=note), style="warning")
+        say(tr("Note: {note}", note=translated(note)), style="warning")
 
 
 def _show_runs(config: Config, now: datetime) -> None:
@@ -132,7 +132,7 @@ def _notes_of_days(config: Config, calendars: list[Calendar], now: datetime) -> 
             )
     for name, poller in config.settings.pollers.items():
         for where, why in poller.vain(now, config.effective(name).zone):
-            yield f"{place_of(('pollers', name, *where))}: {why}"
+            yield english("{place}: {why}", place=place_of(("pollers", name, *where)), why=why)
 
 
 def _running_notes(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from tallyd.contract.poller import Poller
 from tallyd.core.addresses import host_of
 from tallyd.core.history import NO_STATUS
+from tallyd.core.language.messages import english
 from tallyd.core.schedule.calendar import NEAR_DAYS, days_from
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import listed, visible
@@ -210,7 +211,7 @@ class DiveraSettings(Poller):
         Two pollers have the same unit if host and key are the same; with two keys, nobody knows.
         """
         return tuple(
-            f'hide_below: "{name}" asks the same unit (same host and key) {other._compared_with(self)}'
+            other._compared_with(self, name)
             for name, other in beside.items()
             if isinstance(other, DiveraSettings) and self._is_of_unit(other) and self._hides_more_than(other)
         )
@@ -220,7 +221,7 @@ class DiveraSettings(Poller):
         days = [day for day in days_from(now.astimezone(zone).date()) if day.weekday() in self.days]
         for place, each in enumerate(self.at_least):
             if not any(each.applies(datetime.combine(day, at)) for day in days for at in self.at):
-                why = f"no slot of `at` lies in these hours in the next {NEAR_DAYS} days"
+                why = english("no slot of `at` lies in these hours in the next {days} days", days=NEAR_DAYS)
                 yield ("at_least", place, "when"), why
 
     def _is_of_unit(self, other: DiveraSettings) -> bool:
@@ -233,12 +234,30 @@ class DiveraSettings(Poller):
         mine, its = ((each.hide_below or 0, each.source == "users") for each in (self, other))
         return mine > its and self.hide_below is not None
 
-    def _compared_with(self, other: DiveraSettings) -> str:
+    def _compared_with(self, other: DiveraSettings, name: str) -> str:
+        """Return the note for the other one: this poller, called `name`, shows what that one hides."""
         if self.hide_below is None:
-            return "and hides nothing, so it shows what is hidden here; set hide_below there too"
-        if self.source == other.source:
-            return f"and hides less (hide_below {self.hide_below}); set it to {other.hide_below} there too"
-        return f'with "source": "{self.source}"; together they reveal what each hides, so keep only one'
+            why = english(
+                '"{name}" asks the same unit (same host and key) and hides nothing, so it shows what is '
+                "hidden here; set hide_below there too",
+                name=name,
+            )
+        elif self.source == other.source:
+            why = english(
+                '"{name}" asks the same unit (same host and key) and hides less (hide_below {least}); set it '
+                "to {most} there too",
+                name=name,
+                least=self.hide_below,
+                most=other.hide_below,
+            )
+        else:
+            why = english(
+                '"{name}" asks the same unit (same host and key) with "source": "{source}"; together they '
+                "reveal what each hides, so keep only one",
+                name=name,
+                source=self.source,
+            )
+        return english("{place}: {why}", place="hide_below", why=why)
 
     @property
     def counts_qualifications(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.contract.poller import Poller
+from tallyd.core.language.messages import english
 from tallyd.core.schedule.hours import never_begins
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.pollers.visitors.ingest.shape import DIGITS
@@ -265,11 +266,11 @@ class VisitorsSettings(Poller):
         report = self.report
         if report is None or report.url is None or report.success is not None:
             return ()
-        note = (
-            "report.success: is missing, so any HTTP 2xx answer counts as accepted, but an upstream may also "
-            'reject with HTTP 200. Name the answer that means yes: {"field": "Desc", "equals": ["OK"]}'
+        why = english(
+            "is missing, so any HTTP 2xx answer counts as accepted, but an upstream may also reject with "
+            'HTTP 200. Name the answer that means yes: {{"field": "Desc", "equals": [["OK"]]}}'
         )
-        return (note,)
+        return (english("{place}: {why}", place="report.success", why=why),)
 
 
 def _group_fault(name: str, members: tuple[str, ...], sources: object) -> str | None:
