@@ -318,16 +318,16 @@ def test_the_language_is_asked_first_by_default_that_of_the_terminal(
 
 def test_the_language_is_in_the_config_and_a_no_in_it_is_a_no(tmp_path: Path, unit: Client) -> None:
     with asking(tmp_path, "--kind", "divera", language="DE") as terminal:
-        german = catalog("tallyd", "de").gettext
+        german = catalog("tallyd", "de")
         for question, typed in {
             "Address of Divera": unit.url.removesuffix("/api/users"),
             "Access key": KEY,
             "Times of day": "",
             "Time zone": "",
-            "Chat or mail address for alerts": german("no").upper(),
-            "Address of the page": german("no"),
+            "Chat or mail address for alerts": german["no"].upper(),
+            "Address of the page": german["no"],
         }.items():
-            terminal.answer(german(question), typed)
+            terminal.answer(german[question], typed)
         assert terminal.status() == 0, terminal.said
     written = config(tmp_path)
     assert written["language"] == "de"

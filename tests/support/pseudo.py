@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cache
-from gettext import NullTranslations
 
 from tallyd.core.language import messages
 from tallyd.core.language.languages import Language
@@ -34,24 +33,13 @@ def _marked(piece: str) -> str:
     return f"{OPENS}{piece}{CLOSES}" if any(map(str.isalpha, piece)) and piece[0] not in "{[]}" else piece
 
 
-class Pseudo(NullTranslations):
-    """A catalog that has all messages of a real one."""
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        super().__init__()
-        self._catalog = {message: in_brackets(message) for message in known if message}
-
-    def gettext(self, message: str) -> str:
-        return self._catalog.get(message, message)
-
-
 def install() -> None:
-    """Replace the catalogs of this process."""
+    """Replace the catalogs of this process by those in which all messages stand in brackets."""
     real = messages.catalog
 
     @cache
-    def catalog(domain: Domain, wanted: Language) -> NullTranslations:
-        return Pseudo(real(domain, wanted)._catalog)  # type: ignore[attr-defined] # no public way to the messages
+    def catalog(domain: Domain, wanted: Language) -> Mapping[str, str]:
+        return {message: in_brackets(message) for message in real(domain, wanted)}
 
     setattr(messages, "catalog", catalog)  # noqa: B010 # mypy accepts no other way
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from gettext import NullTranslations
 
 import pytest
 
@@ -12,23 +11,12 @@ from tallyd.core.language import messages
 Use = Callable[..., None]
 
 
-class Translations(NullTranslations):
-    """Translations of a test."""
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        super().__init__()
-        self._catalog = dict(known)
-
-    def gettext(self, message: str) -> str:
-        return self._catalog.get(message, message)
-
-
 @pytest.fixture
 def use_translations(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
     """Return a function that replaces the catalogs of every language."""
 
     def use(*, tallyd: Mapping[str, str] | None = None, stored: Mapping[str, str] | None = None) -> None:
-        known = {"tallyd": Translations(tallyd or {}), "stored": Translations(stored or {})}
+        known = {"tallyd": tallyd or {}, "stored": stored or {}}
         monkeypatch.setattr(messages, "catalog", lambda domain, _wanted: known[domain])
         forget()
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
 import pytest
 
 from support.translations import Use
-from tallyd.core.language.languages import language, language_for, reading_in
+from tallyd.core.language import messages
+from tallyd.core.language.languages import Language, language, language_for, reading_in
 from tallyd.core.language.messages import english, mark, mark_english, tr, translated, translation
 
 
@@ -112,6 +117,86 @@ def test_a_stored_text_is_shown_in_the_language_of_its_reader(
 
 
 @pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (english("{host}: {why}", host="stale", why="no"), "stale: no"),
+        (english("{host} answered HTTP {status}", host="1.20", status=503), "1.20: Antwort 503"),
+        (
+            english("install {name}: pip install 'tallyd[[mysql]]'", name="PyMySQL"),
+            "pip install 'tallyd[mysql]' für PyMySQL",
+        ),
+        (
+            english("no such driver: pip install 'tallyd[[mysql]]'"),
+            "kein Treiber: pip install 'tallyd[mysql]'",
+        ),
+        (
+            english("{host} answers with status {status}[ ({said})]", host="a", status=503, said="9" * 400),
+            f"a antwortet mit Status 503 ({'9' * 400})",
+        ),
+        (
+            english(
+                "{host} answers with status {status}[ ({said})]", host="a", status=503, said="{tallyd} [x"
+            ),
+            "a antwortet mit Status 503 ({tallyd} [x)",
+        ),
+    ],
+)
+def test_foreign_words_in_a_stored_text_stay_as_they_are(
+    use_translations: Use, stored: str, shown: str
+) -> None:
+    own = {
+        "install {name}: pip install 'tallyd[[mysql]]'": "pip install 'tallyd[[mysql]]' für {name}",
+        "no such driver: pip install 'tallyd[[mysql]]'": "kein Treiber: pip install 'tallyd[[mysql]]'",
+    }
+    use_translations(tallyd={"stale": "veraltet", "no": "nein"}, stored=STORED | own)
+    with reading_in("de"):
+        assert translated(stored) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x: " * 300, "x; " * 300, "no answer within 1 s; " * 40, "a: " * 400 + "x", "9" * 5000],
+    ids=["places", "semicolons", "known", "deep", "digits"],
+)
+def test_a_text_that_never_ends_is_read_all_the_same(use_translations: Use, text: str) -> None:
+    use_translations(stored=STORED)
+    with reading_in("de"):
+        assert translated(text)
+        assert translated(english("{host}: {why}", host="a", why=text))
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\xde\x12\x04\x95", b"no catalog", b"\xde\x12\x04\x95" + b"\xff" * 40]
+)
+def test_without_its_catalogs_a_language_is_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    folder = tmp_path / "locale" / "de" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    if content is not None:
+        (folder / "tallyd.mo").write_bytes(content)
+    monkeypatch.setattr(messages, "files", lambda _package: tmp_path)
+    messages.catalog.cache_clear()
+    with reading_in("de"):
+        assert tr("{files:# file|# files} in {folder}", files=1234, folder="in") == "1.234 files in in"
+    messages.catalog.cache_clear()
+
+
+def test_two_threads_read_in_two_languages(use_translations: Use) -> None:
+    use_translations(tallyd={"stale": "veraltet"})
+    both = Barrier(2, timeout=10)
+
+    def read(wanted: Language) -> tuple[str, str]:
+        with reading_in(wanted):
+            both.wait()
+            return translation("stale"), tr("{number}", number=1234.5)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert [*threads.map(read, ("en", "de"))] == [("stale", "1234.5"), ("veraltet", "1.234,5")]
+    assert language() == "en"
+
+
+@pytest.mark.parametrize(
     ("accepted", "wanted"),
     [
         ("", "en"),
@@ -124,6 +209,10 @@ def test_a_stored_text_is_shown_in_the_language_of_its_reader(
         ("de;q=nonsense, en", "en"),
         ("DE", "de"),
         (",;,;q=,q", "en"),
+        ("de;q=nan, zh;q=1", "zh-TW"),
+        ("de;q=inf", "de"),
+        ("x," * 100_000 + "de", "en"),
+        ("\x00" * 1000, "en"),
     ],
 )
 def test_the_language_of_a_browser(accepted: str, wanted: str) -> None:

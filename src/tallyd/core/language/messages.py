@@ -11,9 +11,10 @@ Three kinds of text:
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from functools import lru_cache, reduce
-from gettext import GNUTranslations, NullTranslations
+from gettext import GNUTranslations
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias
 
@@ -46,9 +47,10 @@ def mark_english(message: str) -> str:
 def english(message: str, **values: object) -> str:
     """Return a message in English, for the log and for what is stored. `translated` shows it to readers.
 
-    A number in it is shown as the reader's language writes it, and a value that is a message itself is
-    translated, unless the name of its placeholder says that it is a name: `{name}`, `{status}`, `{port}`,
-    `{pid}`, `{code}`, or any `{..._id}` or `{..._name}`. An `{address}` has no spaces.
+    A number in it is shown as the reader's language writes it, and a value that is a message of several
+    words is translated, unless the name of its placeholder says that it is a name: `{name}`, `{file}`,
+    `{status}` and others (`_IS_NAME`), or any `{..._id}`, `{..._name}` or `{..._names}`. An `{address}` has
+    no spaces.
     """
     return read_template(message).filled(_TALLYD | values, str)
 
@@ -81,38 +83,51 @@ def _shown(value: object) -> str:
 
 
 @lru_cache
-def catalog(domain: Domain, wanted: Language) -> NullTranslations:
-    """Return the catalog of a language, compiled when the package was built."""
-    file = (
-        files("tallyd.core.language") / "locale" / wanted.replace("-", "_") / "LC_MESSAGES" / f"{domain}.mo"
-    )
-    with file.open("rb") as content:
-        return GNUTranslations(content)
+def catalog(domain: Domain, wanted: Language) -> Mapping[str, str]:
+    """Return the translations of a language, compiled when the package was built.
+
+    If they are missing or damaged, it is empty: a notice in English is better than none.
+    """
+    folder = files("tallyd.core.language") / "locale" / wanted.replace("-", "_") / "LC_MESSAGES"
+    try:
+        with (folder / f"{domain}.mo").open("rb") as content:
+            known: dict[str, str] = GNUTranslations(content)._catalog  # type: ignore[attr-defined] # all at once
+    except (OSError, ValueError, struct.error):
+        return {}
+    return {message: shown for message, shown in known.items() if message}  # the empty one is the header
 
 
 def _in_catalog(message: str, domain: Domain, wanted: Language) -> str:
-    # The empty message is the header of the catalog.
-    return catalog(domain, wanted).gettext(message) if message else message
+    return catalog(domain, wanted).get(message, message)
 
 
 # -- stored texts --------------------------------------------------------------------------------------------
 
-_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:,\d{3})*(?:\.\d+)?"
+_NUMBER: Final = r"-?(?:0|[1-9]\d{0,14})(?:,\d{3}){0,4}(?:\.\d{0,9}[1-9])?"
+"""No version (`1.20`), and nothing so long that it is no number of tallyd."""
 _WITHOUT_SPACES: Final = r"\S+"
 """What `{address}` is. So a text behind it (`PostgreSQL at HOST: it is read-only`) is no part of it."""
 _VALUE: Final = r".+?(?<!:)"
 """What other values are. A colon after one belongs to the message: it has the form `{place}: {why}`."""
-_IS_NAME: Final = re.compile(r"name|status|port|pid|code|.*_id|.*_name")
+_IS_NAME: Final = re.compile(
+    "name|status|port|pid|code|file|folder|inbox|pattern|source|poller|option|field|.*_id|.*_names?"
+)
 """Placeholders whose numbers and words are names."""
 _BETWEEN: Final = "; "
+_MOST_CHARS: Final = 1000
+_MOST_LEVELS: Final = 8
+"""Of texts in texts. A text may have come from outside, and be made to cost much."""
 
 
-@lru_cache(maxsize=4096)
-def of_stored(text: str, wanted: Language) -> str:
+@lru_cache(maxsize=1000)
+def of_stored(text: str, wanted: Language, levels: int = _MOST_LEVELS) -> str:
     """Find the message that a text was made of, and fill its translation with the same values.
 
-    Of several that fit, it is the one that leaves least to the values.
+    Of several that fit, it is the one that leaves least to the values. `levels`: how many texts may be in
+    each other.
     """
+    if len(text) > _MOST_CHARS or not levels:
+        return text
     for domain in ("stored", "tallyd"):
         found = _in_catalog(text, domain, wanted)
         if found != text:
@@ -123,25 +138,26 @@ def of_stored(text: str, wanted: Language) -> str:
         if needed in text and (match := pattern.fullmatch(text))
     ]
     if not fitting:
-        return _several(text, wanted) or text
+        return _several(text, wanted, levels) or text
     match, message = min(fitting, key=lambda each: sum(len(value or "") for value in each[0].groups()))
-    if any(_BETWEEN in (value or "") for value in match.groups()) and (several := _several(text, wanted)):
+    has_several = any(_BETWEEN in (value or "") for value in match.groups())
+    if has_several and (several := _several(text, wanted, levels)):
         return several
     values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
-    shown = {name: _value(name, value, wanted) for name, value in values.items()}
+    shown = {name: _value(name, value, wanted, levels - 1) for name, value in values.items()}
     return _filled(_in_catalog(message, "stored", wanted), shown)
 
 
-def _several(text: str, wanted: Language) -> str:
+def _several(text: str, wanted: Language, levels: int) -> str:
     """Return texts between semicolons, such as the faults of a file; empty if one of them is unknown."""
     parts = text.split(_BETWEEN)
-    shown = [of_stored(part, wanted) for part in parts] if len(parts) > 1 else []
+    shown = [of_stored(part, wanted, levels - 1) for part in parts] if len(parts) > 1 else []
     if not shown or any(part == now for part, now in zip(parts, shown, strict=True)):
         return ""
     return reduce(lambda first, others: tr("{first}; {others}", first=first, others=others), shown)
 
 
-def _value(name: str, text: str, wanted: Language) -> object:
+def _value(name: str, text: str, wanted: Language, levels: int) -> object:
     """Return a value of a stored text as the reader's language writes it."""
     if _IS_NAME.fullmatch(name):
         return text
@@ -149,13 +165,16 @@ def _value(name: str, text: str, wanted: Language) -> object:
         plain = text.replace(",", "")
         return float(plain) if "." in plain else int(plain)
     seconds = span_of(text)
-    return of_stored(text, wanted) if seconds is None else span(seconds)
+    if seconds is not None:
+        return span(seconds)
+    # A server may be called `stale`, and answer `no`.
+    return of_stored(text, wanted, levels) if " " in text else text
 
 
 @lru_cache
 def known_patterns(wanted: Language) -> tuple[tuple[str, re.Pattern[str], str], ...]:
     """Return how texts with placeholders look in English: words that are in each, a pattern, the message."""
-    known = (message for message in catalog("stored", wanted)._catalog if "{" in message)  # type: ignore[attr-defined]
+    known = (message for message in catalog("stored", wanted) if re.search(r"[{[]", message))
     return tuple((_needed(each), _pattern(each), each) for each in known)
 
 

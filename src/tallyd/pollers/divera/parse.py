@@ -235,21 +235,9 @@ def _refusal(answer: Mapping[str, Any]) -> str:
     """Return a text that names the keys with the reason, without the reason itself: it may name people."""
     is_false = answer.get("success") is False
     flaw = english('but "success": false') if is_false else english('but no "success": true')
-    given: list[str | None] = [
-        english('"{key_name}" ({kind})', key_name=key, kind=_kind(answer[key]))
-        for key in ("error", "errors", "message")
-        if answer.get(key)
-    ]
-    if not given:
-        return flaw
-    first, second, third = [*given, None, None][:3]
-    return english(
-        "{flaw}; the reason in {first}[, {second}][, {third}] is not shown because it may name people",
-        flaw=flaw,
-        first=first,
-        second=second,
-        third=third,
-    )
+    given = ", ".join(f'"{key}"' for key in ("error", "errors", "message") if answer.get(key))
+    text = "{flaw}; the reason in {key_names} is not shown because it may name people"
+    return english(text, flaw=flaw, key_names=given) if given else flaw
 
 
 def _kind(value: object) -> str:

@@ -86,7 +86,7 @@ def _trouble(look: Look, tally: Tally) -> str | None:
     if tally.database is not None:
         return english("files wait in the inbox: {reason}", reason=tally.database)
     for name, reason in {**look.untakable, **tally.failed}.items():
-        return reason if look.is_blind else english("{name}: {reason}", name=name, reason=reason)
+        return reason if look.is_blind else english("{place}: {why}", place=name, why=reason)
     return None
 
 
