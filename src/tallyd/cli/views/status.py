@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
@@ -14,7 +15,7 @@ from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
-from tallyd.core.language.formats import day_text, span
+from tallyd.core.language.formats import dated, day_text, span
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated, translation
 from tallyd.core.naming import local_text
@@ -22,6 +23,7 @@ from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import Every
+from tallyd.core.texts import items_text
 from tallyd.presentation.boards import BoardPrinter, board_json
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 
@@ -64,12 +66,18 @@ def _never_ran(path: Path, database: Path) -> str:
     with closing(State(database)) as state:  # `tallyd once` has made it
         found = [state.readings.last(name, now=utc_now()) for name in state.readings.pollers()]
     taken = [(last.poller, str((last.body or {}).get("taken_at"))) for last in found if last is not None]
-    by_hand = ", ".join(f"{poller} {at[:16].replace('T', ' ')}" for poller, at in taken)
+    by_hand = items_text(f"{poller} {_dated(at)}" for poller, at in taken)
     return tr(
         "tallyd run has not been started with {config} yet; readings taken by hand: {readings}",
         config=path,
         readings=by_hand or tr("none"),
     )
+
+
+def _dated(text: str) -> str:
+    """Return a local time of an out file with its date and minute."""
+    at = datetime.fromisoformat(text).replace(second=0, microsecond=0)
+    return dated(at, at.tzinfo or UTC)
 
 
 def _show(found: Status) -> None:
