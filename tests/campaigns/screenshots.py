@@ -1,8 +1,10 @@
 """Make screenshots of the page, on the invented data of the demo and its past.
 
-`python tests/campaigns/screenshots.py FOLDER` makes each view at 360, 768, 1280 and 1920 px, light and dark,
-also with thirty targets of which six are bad, with very long and with Chinese names, with one poller alone,
-and where nothing was read yet. It prints what chromium complains about, and then ends with exit status 1.
+`python tests/campaigns/screenshots.py FOLDER` makes each view in each language at 360 and 1280 px, light and
+dark, also with thirty targets of which six are bad, with very long and with Chinese names, with one poller
+alone, and where nothing was read yet, and the report as one file.
+`python tests/campaigns/screenshots.py FOLDER de` makes them in one language, also at 768 and 1920 px.
+It prints what chromium complains about, and then ends with exit status 1.
 `python tests/campaigns/screenshots.py docs/page.png` makes only the picture in README.md.
 """
 
@@ -11,19 +13,22 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from support import warm
 from support.browser import CHROMIUM, Watched
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from support.webworld import Site, small_world
 from tallyd.config.model import load
 from tallyd.core.alerts.rules import Alert
+from tallyd.core.language.languages import LANGUAGES
 from tallyd.core.naming import problem_key
 from tallyd.demo.world import cameras, crowd, servers
 from tallyd.pollers.servers.freshness import Known
@@ -32,7 +37,8 @@ from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
-WIDTHS = {360: 740, 768: 1024, 1280: 900, 1920: 1080}
+WIDTHS = {360: 740, 1280: 900}
+MORE_WIDTHS = {768: 1024, 1920: 1080}
 PAGES = {
     "overview": "/",
     "divera": "/poller/divera",
@@ -60,8 +66,8 @@ BAD = 6
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
-def main(target: Path) -> int:
-    """Make one picture, or all pages in a folder; return the exit status."""
+def main(target: Path, language: str | None = None) -> int:
+    """Make one picture, or all pages in a folder, in all languages or one; return the exit status."""
     is_picture = target.suffix == ".png"
     if not is_picture:
         target.mkdir(parents=True, exist_ok=True)
@@ -69,7 +75,9 @@ def main(target: Path) -> int:
         tempfile.TemporaryDirectory() as work,
         small_world(Path(work) / "site") as site,
     ):
-        complaints = take_overview(site, target) if is_picture else take(site, target, Path(work))
+        complaints = (
+            take_overview(site, target) if is_picture else take(Camera(target, language), site, Path(work))
+        )
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0
@@ -98,7 +106,44 @@ def take_overview(site: Site, picture: Path) -> list[str]:
     return watched.complaints
 
 
-def take(site: Site, folder: Path, work: Path) -> list[str]:
+class Camera:
+    """Takes pictures of views in every language, or in one; notes what the browser complains of."""
+
+    def __init__(self, folder: Path, language: str | None) -> None:
+        self._folder = folder
+        self.languages: Collection[str] = [language] if language else LANGUAGES
+        self._widths = {**WIDTHS, **MORE_WIDTHS} if language else WIDTHS
+        self.complaints: list[str] = []
+
+    def take(self, browser: Browser, url: str, pages: Mapping[str, str]) -> None:
+        """Take each view in each language, at every width, light and dark."""
+        for language in self.languages:
+            self.take_in(language, browser, url, pages)
+
+    def take_in(self, language: str, browser: Browser, url: str, pages: Mapping[str, str]) -> None:
+        """Take each view in a language, at every width, light and dark."""
+        for scheme in SCHEMES:
+            page = browser.new_page(locale=language, color_scheme=scheme)
+            watched = Watched(page, url)
+            for width, height in self._widths.items():
+                page.set_viewport_size({"width": width, "height": height})
+                for name, path in pages.items():
+                    self._take_view(page, url + path, f"{name}-{language}-{width}-{scheme}")
+            self.complaints += [
+                f"{language} {scheme}: {each}" for each in watched.complaints if "status of 404" not in each
+            ]
+            page.close()
+
+    def _take_view(self, page: Page, address: str, name: str) -> None:
+        page.goto(address)
+        page.wait_for_function("!document.querySelector('.plot:not(:has(canvas))')")
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if overflow > 0:
+            self.complaints.append(f"{name}: {overflow} px too wide")
+        page.screenshot(path=self._folder / f"{name}.png", full_page=True)
+
+
+def take(camera: Camera, site: Site, work: Path) -> list[str]:
     """Take the screenshots; return what the browser complained of."""
     site.set_mode(servers.CONTROL, "stale")
     site.set_mode(cameras.CONTROL, "quiet")
@@ -109,35 +154,29 @@ def take(site: Site, folder: Path, work: Path) -> list[str]:
         page.get_by_text("silent").first.wait_for(timeout=60_000)
         page.get_by_text("stale", exact=False).first.wait_for(timeout=60_000)
         page.close()
-        complaints = take_views(browser, site.url, PAGES, folder)
+        camera.take(browser, site.url, PAGES)
         for pages, web in ((CROWDED, crowded), (ALONE, alone), (NOTHING, nothing)):
             place = work / web.__name__
             place.mkdir()
             with web(place).context() as context, serving_app(application(context, WebSettings())) as url:
-                complaints += take_views(browser, url, pages, folder)
+                camera.take(browser, url, pages)
+        for language in camera.languages:
+            report = made_report(site, work, language)
+            camera.take_in(language, browser, f"file://{work}", {"report": f"/{report.name}"})
         browser.close()
-    return complaints
+    return camera.complaints
 
 
-def take_views(browser: Browser, url: str, pages: dict[str, str], folder: Path) -> list[str]:
-    """Take views at every width, light and dark; return what the browser complained of."""
-    complaints: list[str] = []
-    for scheme in SCHEMES:
-        for width, height in WIDTHS.items():
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            watched = Watched(page, url)
-            for name, path in pages.items():
-                page.goto(url + path)
-                page.wait_for_function("!document.querySelector('.plot:not(:has(canvas))')")
-                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                if overflow > 0:
-                    complaints.append(f"{name} at {width}: {overflow} px too wide")
-                page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
-            complaints += [
-                f"{width} {scheme}: {each}" for each in watched.complaints if "status of 404" not in each
-            ]
-            page.close()
-    return complaints
+def made_report(site: Site, work: Path, language: str) -> Path:
+    """Return the report of the last days as one file."""
+    config = json.loads((site.folder / "config.json").read_text())
+    other = site.folder / "other.json"
+    other.write_text(json.dumps({**config, "language": language}))
+    done = warm.run("-m", "tallyd", "--config", str(other), "report", "--format", "html")
+    assert done.returncode == 0, done.stderr
+    path = work / f"report-{language}.html"
+    path.write_text(done.stdout, "utf-8")
+    return path
 
 
 def crowded(folder: Path) -> Web:
@@ -199,4 +238,4 @@ def configured(folder: Path, **pollers: dict[str, Any] | None) -> Web:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots"), *sys.argv[2:3]))

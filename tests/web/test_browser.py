@@ -288,7 +288,7 @@ def test_a_bar_that_is_alone_is_drawn(browser: Chromium, site: Site) -> None:
 
 
 def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Chromium, site: Site) -> None:
-    page = browser.page(width=1920, height=1080, locale="de-DE")  # no other page gets this clock
+    page = browser.page(width=1920, height=1080, locale="en-GB")  # no other page gets this clock
     watched = Watched(page, site.url)
     page.clock.install(time=0)
     page.goto(site.url + "/wall")
@@ -315,7 +315,7 @@ def test_on_the_wall_pollers_take_turns_and_a_click_shows_the_next(browser: Chro
 
 
 def test_a_wall_can_be_paused_with_the_keyboard_alone(browser: Chromium, site: Site) -> None:
-    page = browser.page(width=1920, height=1080, locale="fr-FR")  # no other page gets this clock
+    page = browser.page(width=1920, height=1080, locale="en-IE")  # no other page gets this clock
     page.clock.install(time=0)
     page.goto(site.url + "/wall")
     heading = page.get_by_role("heading", level=2)

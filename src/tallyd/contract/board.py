@@ -68,7 +68,7 @@ class Asked:
         `default_days` of `by`.
         """
         if by and by not in get_args(By):
-            raise AskedError(f"by must be one of: {', '.join(get_args(By))}")
+            raise AskedError(tr("by must be one of: {known}", known=", ".join(get_args(By))))
         known = cast("By | None", by or None)
         if back:
             return cls(
@@ -124,9 +124,9 @@ class Asked:
 def _first_of(back: str, *, first: str, last: str, today: date) -> date:
     """Return the day on which a range begins. Raises `AskedError`."""
     if back not in RANGES:
-        raise AskedError(f"range must be one of: {', '.join(RANGES)}")
+        raise AskedError(tr("range must be one of: {known}", known=", ".join(RANGES)))
     if first or last:
-        raise AskedError("range can't go together with from and to; leave out one of them")
+        raise AskedError(tr("range can't go together with from and to; leave out one of them"))
     return today - timedelta(days=RANGES[cast("Range", back)] - 1)
 
 
@@ -136,9 +136,18 @@ def _day(written: str) -> date:
     except ValueError:
         found = None
     if found is not None and found.year not in _YEARS:
-        raise AskedError(f"{written} is not between {_YEARS[0]}-01-01 and {_YEARS[-1]}-12-31")
+        raise AskedError(
+            tr(
+                "{day} is not between {first} and {last}",
+                day=written,
+                first=f"{_YEARS[0]}-01-01",
+                last=f"{_YEARS[-1]}-12-31",
+            )
+        )
     if found is None:
-        raise AskedError(f'there is no day "{written}"; write it as YYYY-MM-DD, such as 2026-11-20')
+        raise AskedError(
+            tr('there is no day "{written}"; write it as YYYY-MM-DD, such as 2026-11-20', written=written)
+        )
     return found
 
 

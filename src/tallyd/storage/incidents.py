@@ -18,7 +18,7 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.language.formats import clock, day_text
 from tallyd.core.language.messages import tr
 from tallyd.core.schedule.days import day_of
-from tallyd.settings.types import did_you_mean
+from tallyd.settings.types import nearest
 
 DEFAULT_DAYS: Final = 30
 MOST_LAST: Final = 5
@@ -80,8 +80,16 @@ class AskedIncidents:
         configured = config.settings.pollers if config else {}
         known = tuple(dict.fromkeys((*configured, *state.incidents.pollers(), OWN)))
         if poller and poller not in known:
-            hint = did_you_mean(poller, known) or f"; there are: {', '.join(known)}"
-            raise AskedError(f'there is no poller "{poller}", and no incident of one{hint}')
+            near = nearest(poller, known)
+            raise AskedError(
+                tr(
+                    'there is no poller "{poller}", and no incident of one'
+                    '[; did you mean "{near}"?][; there are: {known}]',
+                    poller=poller,
+                    near=near,
+                    known="" if near else ", ".join(known),
+                )
+            )
         if config and poller in configured:
             zone = config.effective(poller).zone
         days = Asked.read(

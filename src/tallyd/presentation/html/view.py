@@ -26,6 +26,10 @@ from tallyd.presentation.html.charts import chart_json
 ROWS_A_PAGE: Final = 50
 STEPS: Final = 5
 """Colors of a heatmap."""
+LONGEST_WORD: Final = 16
+"""In the name of a row, in characters: one that is longer would push other columns out of sight."""
+_BEGIN_ROW: Final = Markup('<th scope="row">')
+_BEGIN_LONG: Final = Markup('<th scope="row" class="long">')
 _BEGIN: Final = Markup('<td data-label="{label}">')
 _BEGIN_OF_KIND: Final = Markup('<td data-label="{label}" class="{kind}">')
 _Row: TypeAlias = "tuple[Cell, ...]"
@@ -117,9 +121,13 @@ class View:
         return vital if self.is_card and len(vital) > 1 else table.shown
 
     def begins(self, columns: tuple[tuple[int, Column], ...]) -> Mapping[int, Markup]:
-        """Return the tag that begins each cell of a column, by its place in a row."""
-        (first, _), *others = columns
-        return {first: Markup('<th scope="row">'), **{place: _begin(column) for place, column in others}}
+        """Return the tag that begins each cell of a column after the first, by its place in a row."""
+        return {place: _begin(column) for place, column in columns[1:]}
+
+    def begin_row(self, name: Cell) -> Markup:
+        """Return the tag that begins a row. A very long word in its name may be broken anywhere."""
+        is_long = isinstance(name, str) and any(len(word) > LONGEST_WORD for word in name.split())
+        return _BEGIN_LONG if is_long else _BEGIN_ROW
 
     def rows(self, table: Table, name: str) -> Rows:
         """Return the rows that are shown. `name` is that of the table on its page. Raises `AskedError`.

@@ -28,7 +28,7 @@ from tallyd.pollers.servers.boards.checks_table import (
 from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, Known
 from tallyd.pollers.servers.targets.target import Target
-from tallyd.settings.types import did_you_mean
+from tallyd.settings.types import nearest
 
 GROUP: Final = "group"
 MOST_BARS: Final = 50
@@ -226,9 +226,17 @@ def choices_of(targets: Sequence[str], groups: Sequence[str]) -> tuple[Choice, .
 def chosen_targets(members: Mapping[str, Collection[str]], group: str, target: str) -> Sequence[str]:
     """Return the targets of a group. Raises `AskedError` if there is none, or a `target` is of another."""
     if group not in members:
-        known = f"; there is: {', '.join(map(visible, members))}" if members else "; no target has one"
-        hint = did_you_mean(group, tuple(members)) or known
-        raise AskedError(f'there is no group "{visible(group)}" in the config{hint}')
+        near = nearest(group, tuple(members))
+        raise AskedError(
+            tr(
+                'there is no group "{group}" in the config[; did you mean "{near}"?][; there is: {known}]'
+                "{none:; no target has one}",
+                group=visible(group),
+                near=visible(near),
+                known="" if near else ", ".join(map(visible, members)),
+                none=None if members else 1,
+            )
+        )
     if target and target.partition("/")[0] not in members[group]:
         raise AskedError(
             tr(
