@@ -136,14 +136,8 @@ def _day(written: str) -> date:
     except ValueError:
         found = None
     if found is not None and found.year not in _YEARS:
-        raise AskedError(
-            tr(
-                "{day} is not between {first} and {last}",
-                day=written,
-                first=f"{_YEARS[0]}-01-01",
-                last=f"{_YEARS[-1]}-12-31",
-            )
-        )
+        first, last = f"{_YEARS[0]}-01-01", f"{_YEARS[-1]}-12-31"
+        raise AskedError(tr("{day} is not between {first} and {last}", day=written, first=first, last=last))
     if found is None:
         raise AskedError(
             tr('there is no day "{written}"; write it as YYYY-MM-DD, such as 2026-11-20', written=written)
