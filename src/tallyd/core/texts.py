@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tallyd.core.language import cldr
 from tallyd.core.language.formats import percent, rounded_bounds, share_text
-from tallyd.core.language.languages import language
 from tallyd.core.language.messages import mark, tr, translation
 
 # Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
@@ -44,9 +42,9 @@ def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:
     """Return `a, b and c`; after `most` items, how many more there are, including `more` unlisted ones."""
     left = more + max(0, len(items) - most)
     shown = [*items[:most], tr("{left} more", left=left)] if left else [*items]
-    if language() != "en":
-        return cldr.listed(shown, language())
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    if len(shown) < 2:
+        return "".join(shown)
+    return tr("{first} and {last}", first=items_text(shown[:-1]), last=shown[-1])
 
 
 def remarks_text(remarks: Iterable[str]) -> str:

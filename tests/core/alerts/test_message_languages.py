@@ -61,6 +61,7 @@ GERMAN = {
     "a test message; this channel works": "eine Testnachricht; dieser Kanal funktioniert",
     "warning": "Warnung",
     "{left} more": "{left} weitere",
+    "{first} and {last}": "{first} und {last}",
 }
 STORED = {"no answer within {limit}": "keine Antwort innerhalb von {limit}"}
 

@@ -49,7 +49,7 @@ def test_instants(language: Language, texts: tuple[str, ...]) -> None:
     [
         ("en", "1 d 2 h; 17 min; 0.4 s; 1234567; 1234.5; 98.06%; 83%; 1.5 MB; a, b and c"),
         ("de", "1 Tg. 2 Std.; 17 Min.; 0,4 Sek.; 1.234.567; 1.234,5; 98,06 %; 83 %; 1,5 MB; a, b und c"),
-        ("zh-TW", "1 天 2 小時; 17 分鐘; 0.4 秒; 1,234,567; 1,234.5; 98.06%; 83%; 1.5 MB; a、b和c"),
+        ("zh-TW", "1 天 2 小時; 17 分鐘; 0.4 秒; 1,234,567; 1,234.5; 98.06%; 83%; 1.5 MB; a、b 和 c"),
     ],
 )
 def test_amounts(language: Language, text: str) -> None:

@@ -124,3 +124,11 @@ def test_a_colon_after_a_name_is_not_part_of_it() -> None:
     with reading_in("de"):
         shown = translated(english("{place}: {why}", place="a.example", why=why))
     assert shown.replace("\N{NO-BREAK SPACE}", " ") == "a.example: keine Antwort innerhalb von 10 Sek."
+
+
+@pytest.mark.parametrize("wanted", OTHERS)
+def test_a_place_in_front_of_a_reason_is_a_message_too(wanted: Language) -> None:
+    place, why = "PostgreSQL at db.example", "its disk is full"
+    with reading_in(wanted):
+        assert translated(place) != place
+        assert translated(english("{place}: {why}", place=place, why=why)).startswith(translated(place))

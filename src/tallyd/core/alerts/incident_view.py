@@ -20,7 +20,7 @@ from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Column, Table
 from tallyd.core.reading import Json, Severity
 from tallyd.core.states import State
-from tallyd.core.texts import listed
+from tallyd.core.texts import items_text, listed
 
 _NEWS: Final[dict[News, str]] = {
     "begins": mark("began {at}"),
@@ -80,7 +80,7 @@ class IncidentView:
             at = clock(notice.at, self.policy.zone, now=self.incident.since)
             by_channel.setdefault(notice.channel, []).append(tr(_NEWS[notice.news], at=at))
         found = (
-            tr("{channel} ({events})", channel=name, events=", ".join(events))
+            tr("{channel} ({events})", channel=name, events=items_text(events))
             for name, events in by_channel.items()
         )
         return listed([*found]) or tr("nobody")

@@ -1,4 +1,4 @@
-"""Dates, times, numbers, durations, lists and percent as CLDR writes them, for readers of other languages.
+"""Dates, times, numbers, durations and percent as CLDR writes them, for readers of other languages.
 
 English texts do not come here: they are those of the log and of the docs, with ISO 8601 dates and the symbols
 of units (`4 h`). So a daemon that speaks English alone never imports Babel, which takes 40 ms and 6 MiB.
@@ -6,7 +6,6 @@ of units (`4 h`). So a daemon that speaks English alone never imports Babel, whi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -76,10 +75,3 @@ def weekday(number: int, language: Language) -> str:
     """Return the short name of a weekday, 0 is Monday: `Fr` (German)."""
     names: str = locale_of(language).days["stand-alone"]["abbreviated"][number]
     return names.removesuffix(".")
-
-
-def listed(items: Sequence[str], language: Language) -> str:
-    """Return `a, b und c` (German)."""
-    from babel.lists import format_list  # noqa: PLC0415 # see above
-
-    return format_list(items, locale=locale_of(language))

@@ -123,8 +123,8 @@ _MOST_LEVELS: Final = 8
 def of_stored(text: str, wanted: Language, levels: int = _MOST_LEVELS) -> str:
     """Find the message that a text was made of, and fill its translation with the same values.
 
-    Of several that fit, it is the one that leaves least to the values. `levels`: how many texts may be in
-    each other.
+    Of several that fit, it is the one that leaves least to values, and then the one with fewest names.
+    `levels`: how many texts may be in each other.
     """
     if len(text) > _MOST_CHARS or not levels:
         return text
@@ -139,13 +139,20 @@ def of_stored(text: str, wanted: Language, levels: int = _MOST_LEVELS) -> str:
     ]
     if not fitting:
         return _several(text, wanted, levels) or text
-    match, message = min(fitting, key=lambda each: sum(len(value or "") for value in each[0].groups()))
+    match, message = min(fitting, key=lambda each: _left_of(each[0]))
     has_several = any(_BETWEEN in (value or "") for value in match.groups())
     if has_several and (several := _several(text, wanted, levels)):
         return several
     values = {name.partition("__")[0]: value for name, value in match.groupdict().items() if value}
     shown = {name: _value(name, value, wanted, levels - 1) for name, value in values.items()}
     return _filled(_in_catalog(message, "stored", wanted), shown)
+
+
+def _left_of(match: re.Match[str]) -> tuple[int, int]:
+    """Return how many characters of a text are values, and how many of the values are names."""
+    values = match.groupdict()
+    names = sum(_IS_NAME.fullmatch(each.partition("__")[0]) is not None for each in values)
+    return sum(len(value or "") for value in values.values()), names
 
 
 def _several(text: str, wanted: Language, levels: int) -> str:

@@ -83,4 +83,4 @@ class Source(Protocol[R]):
 
 def took(seconds: float) -> str:
     """Return how long an answer took: `41 ms`, `1.2 s`."""
-    return english("{amount} ms", amount=round(seconds * 1000)) if seconds < 1 else span(seconds)
+    return english("{amount:# ms}", amount=round(seconds * 1000)) if seconds < 1 else span(seconds)
