@@ -95,7 +95,7 @@ class BoardPrinter:
 
         A table has its title where it does not stand alone.
         """
-        if text := ": ".join(filter(None, (heading, board.said))):
+        if text := tr("[{heading}: ]{text}", heading=heading, text=board.said) if board.said else heading:
             show_prose(text, style="title")
         stats = [panel for panel in panels if isinstance(panel, Stat)]
         shown: dict[str, Table | StateTimeline] = {}  # several charts may show one table

@@ -205,7 +205,8 @@ def _lines(row: Sequence[str], widths: Mapping[int, int], right: frozenset[int])
 def _below(heading: str, text: str, room: int) -> Iterator[str]:
     """Yield the lines of prose that stands below its row."""
     if text:
-        yield from (_INDENT + line for line in _wrapped(f"{heading}: {text}", max(1, room - len(_INDENT))))
+        whole = tr("[{heading}: ]{text}", heading=heading, text=text)
+        yield from (_INDENT + line for line in _wrapped(whole, max(1, room - len(_INDENT))))
 
 
 def _wrapped(text: str, width: int) -> list[str]:

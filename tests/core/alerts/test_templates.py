@@ -141,3 +141,7 @@ def test_what_is_filled_in_is_not_read_as_a_template(value: str, before: str, af
 def test_no_space_is_left_between_chinese_words(template: str, chinese: str, latin: str) -> None:
     assert read_template(template).filled({"x": "週五"}) == chinese
     assert read_template(template).filled({"x": "A"}) == latin
+
+
+def test_no_space_is_left_beside_a_chinese_word_in_a_tag() -> None:
+    assert read_template("自 {x} 起").filled({"x": "<time>週五</time>"}) == "自<time>週五</time>起"

@@ -23,6 +23,7 @@ from tallyd.core.language.messages import english, mark, tr, translated, transla
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.schedule.calendar import NEAR_DAYS, Calendar
 from tallyd.core.schedule.timetable import next_slots
+from tallyd.core.texts import items_text
 from tallyd.presentation.terminal import complain, say, show_table
 
 RUNS_SHOWN = 3
@@ -107,7 +108,7 @@ def _show_days_off(calendars: list[Calendar], *, today: date) -> None:
     for calendar in calendars:
         off = [translation(name) for number, name in enumerate(_WEEKDAYS) if number not in calendar.days]
         if off:
-            rows.append((calendar.name, tr("every {weekdays}", weekdays=", ".join(off)), tr("off[: {why}]")))
+            rows.append((calendar.name, tr("every {weekdays}", weekdays=items_text(off)), tr("off[: {why}]")))
         for day, why in islice(calendar.exceptions(today), DAYS_SHOWN):
             # "open" alone is the word of incidents that have not ended.
             shown = tr("open[: {why}]") if why is None else tr("off[: {why}]", why=why)

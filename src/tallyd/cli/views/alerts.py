@@ -31,7 +31,7 @@ from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.naming import key_segments, local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.reading import Json
-from tallyd.core.texts import visible
+from tallyd.core.texts import items_text, visible
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
@@ -244,7 +244,7 @@ def _notified_text(alert: Alert, picture: _Picture) -> str:
             tr("{channel} not before {at}", channel=name, at=shown(At(at)))
             for name, at in _escalates_at(alert, picture).items()
         ]
-    return ", ".join(parts) or tr("no channel")
+    return items_text(parts) or tr("no channel")
 
 
 def _alert_json(alert: Alert, picture: _Picture) -> dict[str, Json]:

@@ -162,7 +162,7 @@ def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now
     if as_json:
         return [_row_json(taker, row) for row in rows]
     text = _newest(len(rows), most) if rows else tr("no file was ingested yet")
-    say(f"{taker.name}: {text}")
+    say(tr("[{heading}: ]{text}", heading=taker.name, text=text))
     if rows:
         shown = [
             (

@@ -214,13 +214,14 @@ def _show_tables(chapters: Sequence[Chapter]) -> None:
     for number, chapter in enumerate(chapters):
         if number:
             say()
-        heading = f"{chapter.poller}, {period_text([chapter])}"
+        heading = tr("{poller}, {period}", poller=chapter.poller, period=period_text([chapter]))
         printer = BoardPrinter(zone=chapter.zone, now=None, see_columns=tr("--wide, or --format csv"))
         if chapter.key:
             printer.show(heading, chapter.board, [chapter.table])
             continue
         if chapter.now:
-            printer.show(f"{chapter.poller}: {chapter.subject}", chapter.now, _whole(chapter.now))
+            subject = tr("[{heading}: ]{text}", heading=chapter.poller, text=chapter.subject)
+            printer.show(subject, chapter.now, _whole(chapter.now))
             say()
         panels = _whole(chapter.board) if chapter.subject else chapter.board.panels
         printer.show(heading, chapter.board, panels)

@@ -5,7 +5,8 @@ character itself. Sections do not nest. All messages of tallyd, their translatio
 have this form.
 
 A space between a Chinese character and a placeholder disappears if the value is Chinese as well: words of
-another script have spaces around them, Chinese words have not.
+another script have spaces around them, Chinese words have not. A tag of HTML in front of the value or behind
+it does not count.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LOOSE = "\udfff"
 _LOOSE_SPACE = re.compile(
     rf"(?:(?<={_CHINESE})|(?<={_CHINESE}\[)) (?=\[?\{{(?!\{{))|(?:(?<=[^}}]\}})|(?<=\}}\])) (?=\]?{_CHINESE})"
 )
-_BETWEEN_CHINESE = re.compile(rf"(?<={_CHINESE}){_LOOSE}(?={_CHINESE})")
+_TAGS = "(?:<[^<>]*>)*"
+_BETWEEN_CHINESE = re.compile(rf"({_CHINESE}{_TAGS}){_LOOSE}(?={_TAGS}{_CHINESE})")
 _PIECE = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{[^{}\[\]]*\}|[\[\]{}]|[^\[\]{}]+")
 
 
@@ -77,7 +79,7 @@ class Template:
         `shown` makes text of a value.
         """
         filled = reduce(_joined, (_filled(section, values, shown) for section in self.sections), "")
-        return _BETWEEN_CHINESE.sub("", filled).replace(_LOOSE, " ") if _LOOSE in filled else filled
+        return _BETWEEN_CHINESE.sub(r"\1", filled).replace(_LOOSE, " ") if _LOOSE in filled else filled
 
 
 def _joined(before: str, after: str) -> str:

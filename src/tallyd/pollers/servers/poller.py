@@ -152,12 +152,12 @@ class ServersPoller(ServersShown):
 
 
 def _found(result: CheckResult) -> str:
-    lag_s = result.lag_s or 0.0
+    lag_s, answered = result.lag_s or 0.0, translated(result.answered)
     if result.state == "future":
-        return tr("future, {span} ahead[ ({answered})]", span=span(-lag_s), answered=result.answered)
+        return tr("future, {span} ahead[ ({answered})]", span=span(-lag_s), answered=answered)
     return tr(
         "{state}, {age} old[ ({answered})]",
         state=translation(SHOWN[result.state].word),
         age=span(max(lag_s, 0.0)),
-        answered=result.answered,
+        answered=answered,
     )

@@ -14,7 +14,7 @@ from tallyd.contract.http import Reply, Request
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.language.messages import english
 from tallyd.pollers.servers.sources.extraction import Extraction
-from tallyd.pollers.servers.sources.source import Answer, took
+from tallyd.pollers.servers.sources.source import Answer
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import other_host
 
@@ -76,13 +76,23 @@ class HttpSource:
             at=reply.answered_at,
             place=reply.host,
             status=str(reply.status),
-            said=english("{status}, {duration}", status=reply.status, duration=took(reply.elapsed_s)),
+            said=_said(reply),
             skew_s=skew_of(reply),
         )
 
     def value(self, reply: Reply) -> object:
         """Return the time as the reply writes it. Raises `Unreadable`."""
         return self.extraction.value(reply)
+
+
+def _said(reply: Reply) -> str:
+    """Return `200, 41 ms`."""
+    # Without numbers, this message would have the form of any list.
+    took_s = reply.elapsed_s
+    if took_s < 1:
+        return english("{status}, {amount:# ms}", status=reply.status, amount=round(took_s * 1000))
+    seconds = int(took_s * 10) / 10 if took_s < 10 else int(took_s)
+    return english("{status}, {amount:# s}", status=reply.status, amount=f"{seconds:g}")
 
 
 def skew_of(reply: Reply) -> float | None:
