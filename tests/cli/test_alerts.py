@@ -313,6 +313,7 @@ def test_who_mutes_or_acknowledges_reads_the_language_of_the_config(
             "No longer muted: {pattern}.[ {then}]": "Nicht mehr stummgeschaltet: {pattern}.[ {then}]",
             "The channels will be notified when tallyd runs.": "Die Kanäle erfahren es, sobald tallyd läuft.",
             "{pattern} is not open; no alert is open": "{pattern} ist nicht offen",
+            "{first} and {last}": "{first} und {last}",
             '{pattern} is not open[; did you mean "{near}"?]; open are: {keys}': (
                 "{pattern} ist nicht offen[; meinten Sie „{near}“?]; offen: {keys}"
             ),

@@ -172,7 +172,7 @@ def test_labels_notes_and_questions_are_messages() -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"target": "GONE"}, '«no target "GONE" was checked in these days; there are PROD und JOB»'),
+        ({"target": "GONE"}, '«no target "GONE" was checked in these days; there are «PROD and JOB»»'),
         ({"target": "JOB", "group": "prod"}, '«"JOB" is not in the group "prod"; leave out one of them»'),
     ],
     ids=["no such target", "of another group"],
