@@ -201,6 +201,12 @@ def test_a_name_is_never_translated(name: str) -> None:
     assert german(stale(name, reason="x")) == [f"[box] {name}: Daten sind 1 Std. 30 Min. alt: x"]
 
 
+def test_no_name_in_a_list_is_translated() -> None:
+    own = OwnText("nur {people} mit {qualification} auf {statuses}")
+    given = stale(own=own, people=1, statuses=Several(("stale", "warning")), qualification="stale")
+    assert german(given, own=own) == ["[box] nur 1 mit stale auf stale und warning"]
+
+
 def test_a_test_message_is_in_the_language_too() -> None:
     with reading_in("de"):
         assert trial("box", None).text == "[box] eine Testnachricht; dieser Kanal funktioniert"

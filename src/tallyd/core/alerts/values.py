@@ -48,7 +48,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Several:
-    """A list, and how many further items it leaves out."""
+    """A list of names or instants, and how many further ones it leaves out."""
 
     items: tuple[str | At, ...]
     more: int = 0
@@ -96,4 +96,5 @@ class Wording:
             case Span(seconds):
                 return span(seconds)
             case Several(items, more):
-                return listed([self.shown(item) for item in items], more=more)
+                named = (Name(item) if isinstance(item, str) else item for item in items)
+                return listed([self.shown(item) for item in named], more=more)
