@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _UNITS: Final = {"d": "duration-day", "h": "duration-hour", "min": "duration-minute", "s": "duration-second"}
 
+_kept = lru_cache(maxsize=1000)
+"""Babel is slow: the ages of 10,000 targets took it seconds, and they are only some hundred amounts."""
+
 
 @lru_cache
 def locale_of(language: Language) -> Locale:
@@ -26,6 +29,7 @@ def locale_of(language: Language) -> Locale:
     return Locale.parse(language, sep="-")
 
 
+@_kept
 def number(value: float, language: Language) -> str:
     """Return `1.234,5` (German)."""
     from babel.numbers import format_decimal  # noqa: PLC0415 # see above
@@ -33,6 +37,7 @@ def number(value: float, language: Language) -> str:
     return format_decimal(value, format="#,##0.##########", locale=locale_of(language))
 
 
+@_kept
 def tenths(value: float, language: Language) -> str:
     """Return `1.234,0` (German)."""
     from babel.numbers import format_decimal  # noqa: PLC0415 # see above
@@ -40,6 +45,7 @@ def tenths(value: float, language: Language) -> str:
     return format_decimal(value, format="#,##0.0", locale=locale_of(language))
 
 
+@_kept
 def percent(share: float, language: Language, *, digits: int) -> str:
     """Return a share from 0 to 1 as `98,06 %` (German)."""
     from babel.numbers import format_percent  # noqa: PLC0415 # see above
@@ -50,6 +56,7 @@ def percent(share: float, language: Language, *, digits: int) -> str:
     return format_percent(share, format=pattern, locale=locale_of(language))
 
 
+@_kept
 def amount(value: float, unit: str, language: Language) -> str:
     """Return a number of days (`d`), hours (`h`), minutes (`min`) or seconds (`s`): `17 Min.` (German)."""
     from babel.units import format_unit  # noqa: PLC0415 # see above
@@ -57,6 +64,7 @@ def amount(value: float, unit: str, language: Language) -> str:
     return format_unit(value, _UNITS[unit], length="short", locale=locale_of(language))
 
 
+@_kept
 def day(value: date, language: Language) -> str:
     """Return `20.11.2026` (German), `2026/11/20` (Traditional Chinese)."""
     from babel.dates import format_skeleton  # noqa: PLC0415 # see above
