@@ -252,7 +252,7 @@ def test_while_the_config_on_disk_is_broken_there_are_jobs_and_reports_but_no_bo
 
 
 def test_status_imports_no_library_that_it_does_not_need(past: Past) -> None:
-    needless = ("sqlalchemy", "jinja2", "tallyd.web", "requests", "rich.console", "msgspec")
+    needless = ("sqlalchemy", "jinja2", "tallyd.web", "requests", "rich.console", "msgspec", "babel")
     program = (
         "import sys; from tallyd.cli.main import main; main()\n"
         f"print([name for name in sys.modules if name.startswith({needless})])"
