@@ -24,6 +24,8 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
+from tallyd.core.hosts import BEAT_EVERY_S as HOST_BEAT_EVERY_S
+from tallyd.core.hosts import Host
 from tallyd.core.language.formats import clock as clock_text
 from tallyd.core.reading import Problem, Slot
 from tallyd.core.schedule.timetable import Every
@@ -35,6 +37,7 @@ from tallyd.runs.toolbox import job_fields
 from tallyd.scheduling.planner import Planner
 from tallyd.scheduling.scheduler import Entry, Scheduler
 from tallyd.scheduling.wakeups import Wakeups
+from tallyd.storage.host_beats import HostBeats
 from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.retention import Retention
 from tallyd.storage.store import Store
@@ -50,7 +53,8 @@ class Dependencies:
     `runner` returns the runner for a config. `on_config` is called with each config that becomes active, for
     settings outside of the daemon (log level, secrets to redact). `troubles` returns the problems of other
     parts of the process, such as the log. `show_status` shows a line in `systemctl status`. `notifier` sends
-    alerts to people, `heartbeat` to the dead man's switch. `wakeups` holds the jobs that must run at once.
+    alerts to people, `heartbeat` to the dead man's switch, `host_beats`
+    to the other daemons on the database. `wakeups` holds the jobs that must run at once.
     `outbox_worker` sends reports until the upstream accepts them. `record_retention` deletes old rows and
     files.
     """
@@ -64,6 +68,7 @@ class Dependencies:
     on_config: Callable[[Config], None]
     notifier: Notifier
     heartbeat: Heartbeat
+    host_beats: HostBeats
     wakeups: Wakeups
     record_retention: RecordRetention
     outbox_worker: OutboxWorker
@@ -88,6 +93,7 @@ class Daemon:
             dependencies.clock,
             dependencies.notifier,
             found=self._problems,
+            may_still_be=dependencies.host_beats.may_still_be,
             is_about_report=dependencies.outbox_worker.watches,
         )
         self._safely = self._health.safely
@@ -154,12 +160,17 @@ class Daemon:
             *self._jobs.futures(),
             *deps.notifier.under_way(),
             *deps.heartbeat.under_way(),
+            *deps.host_beats.under_way(),
             *deps.record_retention.under_way(),
             *deps.outbox_worker.under_way(),
         ]
         # `wait` never returns for a future that was cancelled in the queue.
         running = [future for future in futures if not future.cancelled()]
         return not futures_wait(running, timeout=timeout_s).not_done
+
+    def other_hosts(self) -> tuple[Host, ...]:
+        """Return the other daemons on the database."""
+        return self._deps.host_beats.others()
 
     # -- looking -----------------------------------------------------------------------------------------
 
@@ -188,7 +199,8 @@ class Daemon:
     def _problems(self) -> Iterable[Problem]:
         """Return what is wrong with other parts of the process."""
         overdue = self._jobs.overdue(monotonic_s=self._deps.clock.monotonic())
-        return *self._deps.troubles(), *self._deps.outbox_worker.problems(), *overdue
+        deps = self._deps
+        return *deps.troubles(), *deps.outbox_worker.problems(), *deps.host_beats.problems(), *overdue
 
     def status(self) -> str:
         """Return the state and the next run in one line."""
@@ -262,6 +274,7 @@ class Daemon:
                 *entries,
                 *self._beats(config),
                 Entry("pruning", self._retention.until_s, self._prune),
+                Entry.every("host beat", HOST_BEAT_EVERY_S, self._beat_host),
                 Entry.every("uptime", BEAT_EVERY_S, self._note_uptime),
             )
         )
@@ -306,6 +319,9 @@ class Daemon:
     def _clock_jumped(self, by_s: float) -> None:
         log.warning("clock jumped", extra={"by_s": round(by_s, 1)})
         self._note_uptime()  # at once: after a suspend the daemon is on from here
+
+    def _beat_host(self) -> None:
+        self._safely("host beat", self._deps.host_beats.beat)
 
     def _note_uptime(self) -> None:
         self._safely("uptime", self._uptime.beat)

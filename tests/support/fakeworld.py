@@ -42,6 +42,7 @@ from tallyd.core.alerts.message import Message
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import DeliveryError
+from tallyd.core.hosts import Neighbours
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.hours import Hours
@@ -54,6 +55,7 @@ from tallyd.runs.runner import Runner
 from tallyd.scheduling.wakeups import Wakeups
 from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.pollers import OutOverride, RetrySettings
+from tallyd.storage.host_beats import HostBeats
 from tallyd.storage.record_retention import Prunable, RecordRetention
 from tallyd.storage.store import Store
 
@@ -204,6 +206,7 @@ class World:
         self.stop = FakeStop(clock)
         self.wakeups = Wakeups(lambda: None)
         self.prunables: Callable[[datetime], tuple[Prunable, ...]] = lambda _now: ()
+        self.host_beat: Callable[[], Neighbours | None] = lambda: None
         path = folder / "config.json"
         path.write_text(json.dumps({"name": "box", **(top or {})}))
         self._base = load(path, environ={})
@@ -258,6 +261,7 @@ class World:
                 now=clock.now,
                 monotonic=clock.monotonic,
             ),
+            host_beats=HostBeats(self.executor, lambda: self.host_beat(), now=clock.now),  # noqa: PLW0108 # it may change
             heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
             outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
             wakeups=self.wakeups,

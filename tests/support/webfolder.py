@@ -24,6 +24,7 @@ from tallyd.adapters.state import State
 from tallyd.config.model import Config, load
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
+from tallyd.core.hosts import Host
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.rounds.target_memory import TargetMemory
 from tallyd.runs.stats import RunStats
@@ -74,6 +75,7 @@ class Web:
         path.write_text(json.dumps(CONFIG))
         self.config: Config = load(path, environ={})
         self.runs.tick(self.monotonic_s)
+        self.hosts: tuple[Host, ...] = ()
         past = Past(self.folder)
         if not self.has_past:
             State(self.folder / "state" / "state.db").close()
@@ -123,6 +125,7 @@ class Web:
                 mutes=lambda: self.mutes,
                 kept=lambda poller, job: self.kept.get((poller, job), {}),
                 runs=self.runs,
+                hosts=lambda: self.hosts,
                 now=lambda: NOW,
                 monotonic=lambda: self.monotonic_s,
                 restart="start it again",

@@ -23,7 +23,8 @@ log = logging.getLogger("tallyd")
 class DaemonHealth:
     """Raises and resolves the alerts about the daemon itself. Only the scheduler thread uses it.
 
-    `found` returns the problems of other parts of the process. `is_about_report` says whether a key is about
+    `found` returns the problems of other parts of the process. `may_still_be` says whether those parts do not
+    know yet if a key's problem has ended. `is_about_report` says whether a key is about
     a report that the outbox still holds.
     """
 
@@ -35,10 +36,12 @@ class DaemonHealth:
         notifier: Notifier,
         *,
         found: Callable[[], Iterable[Problem]],
+        may_still_be: Callable[[str], bool],
         is_about_report: Callable[[str], bool],
     ) -> None:
         self._store, self._active_config, self._clock = store, active_config, clock
         self._notifier, self._found, self._is_about_report = notifier, found, is_about_report
+        self._may_still_be = may_still_be
         self._crashes: dict[str, Problem] = {}
 
     def safely(self, part: str, act: Callable[[], object]) -> None:
@@ -99,5 +102,6 @@ class DaemonHealth:
 
     def _may_resolve(self, key: str) -> bool:
         """Whether an alert ends if none of the daemon's own problems has its key now."""
-        is_own = is_about_daemon(key) and not self._notifier.may_still_be(key)
+        is_open = self._notifier.may_still_be(key) or self._may_still_be(key)
+        is_own = is_about_daemon(key) and not is_open
         return is_own or self._is_about_report(key)

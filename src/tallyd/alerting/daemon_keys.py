@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from tallyd.core.alerts.daemon_alerts import CONFIG, DAMAGED, LOG, NETWORK, PART_CRASHED, UNDELIVERED, WEB
+from tallyd.core.alerts.daemon_alerts import (
+    CONFIG,
+    DAMAGED,
+    DOUBLED,
+    LOG,
+    NETWORK,
+    PART_CRASHED,
+    UNDELIVERED,
+    WEB,
+)
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.alerts.run_alerts import OVERDUE
 from tallyd.core.naming import key_segments
 
 _KEYS = frozenset(kind.key for kind in (CONFIG, LOG, DAMAGED, NETWORK, WEB))
-_WHATS = frozenset(kind.what for kind in (PART_CRASHED, UNDELIVERED))
+_WHATS = frozenset(kind.what for kind in (PART_CRASHED, UNDELIVERED, DOUBLED))
 
 
 def is_about_daemon(key: str) -> bool:

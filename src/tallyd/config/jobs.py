@@ -13,6 +13,7 @@ from tallyd.contract.job import Job
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import Observations
+from tallyd.core.hosts import Duties
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import next_slots
 from tallyd.retry import Policy
@@ -91,3 +92,9 @@ def poller_tasks(config: Config, poller: str) -> tuple[Task, ...]:
         )
         for job in source.jobs()
     )
+
+
+def duties_of(config: Config) -> Duties:
+    """Return what the pollers do in the database of records."""
+    pollers = config.settings.pollers.items()
+    return {name: poller.duties for name, poller in pollers if poller.duties}

@@ -75,6 +75,15 @@ class Poller(PollerBoards):
         """Whether it stores anything in the database of records."""
         return False
 
+    @property
+    def duties(self) -> frozenset[str]:
+        """What it does in the database of records, in one word each.
+
+        Only one of the daemons on a database may do the same for a poller with that name; but several may
+        store the files of an `inbox`.
+        """
+        return frozenset()
+
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         """Return the inbox of a poller with that name; None: this kind ingests no files."""
         del poller

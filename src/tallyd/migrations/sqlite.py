@@ -62,4 +62,9 @@ CREATE TABLE server_hour (
   future_s REAL NOT NULL, invalid_s REAL NOT NULL, unreachable_s REAL NOT NULL,
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
+    """
+CREATE TABLE host (
+  id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL, version TEXT NOT NULL,
+  started_at TEXT NOT NULL, beat_at TEXT NOT NULL, config_digest TEXT NOT NULL, pollers TEXT NOT NULL
+) WITHOUT ROWID""",
 )

@@ -13,8 +13,9 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.hosts import Host, hosts_table
 from tallyd.core.language.messages import tr
-from tallyd.core.panels import StateTimeline
+from tallyd.core.panels import StateTimeline, Table
 from tallyd.core.timeline import borders_of
 from tallyd.runs.stats import RunStats
 from tallyd.storage.past import StoredPast, past_of
@@ -27,7 +28,8 @@ class Context:
 
     `state` and `records` are connections of the web's own, so that no browser holds up a run. `config()` is
     the active one. `alerts()` and `mutes()` are those of the daemon, from memory while state.db cannot be
-    used. `kept(poller, job)` is what a job keeps in memory from run to run. `now()` is aware, UTC;
+    used. `kept(poller, job)` is what a job keeps in memory from run to run. `hosts()` are the other
+    daemons on the database. `now()` is aware, UTC;
     `monotonic()` is in seconds. `restart` says how to start tallyd again.
     """
 
@@ -38,6 +40,7 @@ class Context:
     mutes: Callable[[], tuple[Mute, ...]]
     kept: Callable[[str, str], Mapping[str, object]]
     runs: RunStats
+    hosts: Callable[[], tuple[Host, ...]]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     restart: str
@@ -58,6 +61,10 @@ class Context:
             title=tr("tallyd itself, last 30 days"),
             timeline=incident_timeline(incidents, uptime.between(*span, now=now), borders),
         )
+
+    def hosts_table(self) -> Table:
+        """Return the other daemons on the database."""
+        return hosts_table(self.hosts(), now=self.now())
 
     def past(self, poller: str) -> StoredPast:
         """Return what is stored of a configured poller."""

@@ -94,6 +94,7 @@ class Page:
                 "days": {name: self._history.last_day(name) for name in self._pollers},
                 "incidents": last_lines(self._context),
                 "own": self._context.own_states(),
+                "hosts": self._context.hosts_table(),
                 "view": view,
             }
 

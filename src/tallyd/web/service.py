@@ -16,6 +16,7 @@ from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import WEB
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import ConfigProblem
+from tallyd.core.hosts import Host
 from tallyd.core.reading import Problem
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
@@ -49,7 +50,8 @@ def page_problems(config: Config) -> tuple[ConfigProblem, ...]:
 class Served:
     """The page with the settings of the active config.
 
-    `kept` is what jobs keep from run to run, by poller and job. `restart`: how to start tallyd again here.
+    `kept` is what jobs keep from run to run, by poller and job. `hosts` returns the other daemons on the
+    database. `restart`: how to start tallyd again here.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Served:
         *,
         kept: Mapping[tuple[str, str], Mapping[str, object]],
         runs: RunStats,
+        hosts: Callable[[], tuple[Host, ...]],
         now: Callable[[], datetime],
         restart: str,
     ) -> None:
@@ -66,6 +69,7 @@ class Served:
         self._store = store
         self._kept = kept
         self._runs = runs
+        self._hosts = hosts
         self._now = now
         self._restart = restart
         self._records = RecordsReader(config.database_url)
@@ -125,6 +129,7 @@ class Served:
             mutes=self._store.alerts.mutes,
             kept=lambda poller, job: dict(self._kept.get((poller, job), {})),
             runs=self._runs,
+            hosts=self._hosts,
             now=self._now,
             monotonic=time.monotonic,
             restart=self._restart,

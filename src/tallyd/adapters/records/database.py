@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import inspect, text
 
 from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.engine.engines import PATIENCE_S, lacks_file
 from tallyd.adapters.records.engine.transactions import Access
+from tallyd.adapters.records.hosts import HostTable, read_hosts
 from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
+from tallyd.core.hosts import Host
 from tallyd.core.language.messages import english
 
 
@@ -81,6 +84,14 @@ class Database:
         """Return the records of one poller. All returned objects share the rows that wait in memory."""
         checks = self._checks.setdefault(poller, CheckStore(self.access, poller))
         return PollerRecords(self.access, poller, checks)
+
+    def hosts(self, *, name: str, folder: str) -> HostTable:
+        """Return the row of the daemon on the machine with that name, with its state in that folder."""
+        return HostTable(self.access, name=name, folder=folder)
+
+    def read_hosts(self, *, now: datetime) -> tuple[Host, ...]:
+        """Return all daemons that use the database. Raises `RecordsError`."""
+        return read_hosts(self.access, now=now)
 
     def waiting(self) -> Mapping[str, int]:
         """Return how many rows wait in memory, by poller. They are lost when the process ends."""

@@ -15,6 +15,7 @@ from tallyd.contract.board import PastRecords
 from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow
+from tallyd.core.hosts import Host
 
 if TYPE_CHECKING:
     from tallyd.adapters.records.database import Database
@@ -81,15 +82,23 @@ class RecordsReader:
     def of(self, poller: str) -> PastRecords:
         """Return the records of a poller."""
         database = self._opened()
-        if not self._has_tables:
-            self._has_tables = database.has_tables()
-        return database.records(poller) if self._has_tables else NoRecords()
+        return database.records(poller) if self._found_tables(database) else NoRecords()
+
+    def hosts(self, *, now: datetime) -> tuple[Host, ...]:
+        """Return all daemons that use the database."""
+        database = self._opened()
+        return database.read_hosts(now=now) if self._found_tables(database) else ()
 
     def close(self) -> None:
         """Close what was opened; a further call does nothing."""
         with self._lock:
             if self._database is not None:
                 self._database.close()
+
+    def _found_tables(self, database: Database) -> bool:
+        if not self._has_tables:
+            self._has_tables = database.has_tables()
+        return self._has_tables
 
     def _opened(self) -> Database:
         # Imported here: on a small machine SQLAlchemy takes a second, and not every poller has records.

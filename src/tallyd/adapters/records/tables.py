@@ -135,3 +135,17 @@ SERVER_HOUR = Table(
     Column("lag_s_max", Double),
     *(Column(f"{state}_s", Double) for state in TARGET_STATES),
 )
+
+HOST = Table(
+    "host",
+    _metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String),
+    Column("folder", String),
+    Column("version", String),
+    Column("started_at", Instant),
+    Column("beat_at", Instant),
+    Column("config_digest", String),
+    Column("pollers", String),
+)
+"""`pollers` is a JSON object: what each does in the database."""

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 
 from tallyd.adapters.locks import holder
+from tallyd.adapters.records.reader import RecordsReader
 from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.process.equipment import channels, look_closely
 from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.views.other_hosts import other_hosts
 from tallyd.config.active_file import read_active
-from tallyd.config.jobs import tasks_of
+from tallyd.config.jobs import duties_of, tasks_of
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of
+from tallyd.core.alerts.daemon_alerts import doubled_problem
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, ConfigError, DeliveryError, RecordsError, SourceError
+from tallyd.core.hosts import doubled
 from tallyd.core.language.formats import day_text, offset_if_twice, weekday_text
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import english, mark, tr, translated, translation
@@ -40,7 +47,9 @@ def check(path: Path, *, online: bool) -> int:
         raise ConfigError(config.path.name, problems)
     with reading_in(config.settings.language):
         _show(config, utc_now())
-        return max(_ask_sources(config), _try_channels(config)) if online else EXIT_OK
+        if not online:
+            return EXIT_OK
+        return max(_ask_sources(config), _look_for_doubles(config), _try_channels(config))
 
 
 def _show(config: Config, now: datetime) -> None:
@@ -165,6 +174,17 @@ def _ask_sources(config: Config) -> int:
                 status = EXIT_PROBLEM
             show_learned(config, task, found)
     return status
+
+
+def _look_for_doubles(config: Config) -> int:
+    """Look for other daemons on the database that run the same pollers. Return 1 if there are any."""
+    now = utc_now()
+    with closing(RecordsReader(config.database_url)) as reader:
+        found = doubled(duties_of(config), other_hosts(config, reader, now=now), now=now)
+    for poller, hosts in found.items():
+        wording = Wording(now=now, zone=config.zone, tallyd=config.tallyd)
+        complain(said(doubled_problem(poller, hosts, since=now), wording))
+    return EXIT_PROBLEM if found else EXIT_OK
 
 
 def _try_channels(config: Config) -> int:

@@ -43,6 +43,7 @@ from tallyd.outbox.worker import OutboxWorker
 from tallyd.runs.runner import Runner
 from tallyd.runs.stats import RunStats
 from tallyd.scheduling.wakeups import Wakeups
+from tallyd.storage.host_beats import HostBeats
 from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.recovery import damage_problems, open_state
 from tallyd.storage.store import Store
@@ -151,6 +152,7 @@ class Process:
                 now=self._clock.now,
                 monotonic=self._clock.monotonic,
             ),
+            host_beats=HostBeats(executor, self._outside.beat, now=self._clock.now),
             heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
             wakeups=self._wakeups,
             record_retention=RecordRetention(executor, self._outside.prunables, self._stop.is_set),
@@ -205,7 +207,13 @@ class Process:
             self._service_manager.ready(daemon.status())
             # Earlier, /healthz would report that tallyd is not healthy.
             self._web = Served(
-                self._config, store, kept=self._kept, runs=self._stats, now=utc_now, restart=self._restart
+                self._config,
+                store,
+                kept=self._kept,
+                runs=self._stats,
+                hosts=daemon.other_hosts,
+                now=utc_now,
+                restart=self._restart,
             )
             self._tick(daemon, store)
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -12,13 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tallyd
 from tallyd.adapters.locks import holder
 from tallyd.adapters.reads.reads import TimedReads
-from tallyd.config.jobs import Task, tasks_of
+from tallyd.config.jobs import Task, duties_of, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
 from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
+from tallyd.core.hosts import Neighbours
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.storage.record_retention import Prunable
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     # Imported only if needed: SQLAlchemy and watchdog cost a second and 20 MiB on a small machine.
     from tallyd.adapters.inbox import Folder
     from tallyd.adapters.records.database import Database
+    from tallyd.adapters.records.hosts import HostTable
 
 log = logging.getLogger("tallyd")
 
@@ -56,6 +60,7 @@ class Outside:
         self._holds = holds
         self._lock = threading.Lock()
         self._database: Database | None = None
+        self._host: HostTable | None = None
         self._bound: dict[str, Records] = {}
         self._folders: dict[str, tuple[InboxNeeded, Folder]] = {}
         self.reads = TimedReads(now=now)
@@ -102,6 +107,20 @@ class Outside:
             rejected_before = now - timedelta(days=needed.rejected_keep_days)
             prune = partial(_prune_files, folder, done_before=done_before, rejected_before=rejected_before)
             yield Prunable(name, "finished and rejected files", prune)
+
+    def beat(self) -> Neighbours | None:
+        """Note in the database that this daemon runs; return who else does. Raises `RecordsError`.
+
+        None: no poller uses the database, or it has no tables yet, which a poller makes.
+        """
+        config, duties = self._config, duties_of(self._config)
+        if self._host is None:
+            if not duties or not self.has_tables():
+                return None
+            self._host = self._opened().hosts(name=socket.gethostname(), folder=str(config.state_dir))
+        return self._host.beat(
+            version=tallyd.__version__, config_digest=config.digest, duties=duties, now=self._now()
+        )
 
     def inbox_is_made_at_start(self, task: Task) -> bool:
         """Whether the inbox is not there and the start makes it. What is to be mounted is not made."""

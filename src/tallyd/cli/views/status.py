@@ -15,6 +15,7 @@ from tallyd.core.alerts.mutes import mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.hosts import host_json, hosts_table
 from tallyd.core.language.formats import dated, day_text, span
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated, translation
@@ -88,6 +89,7 @@ def _show(found: Status) -> None:
     else:
         _show_jobs(found)
     _show_boards(found)
+    _show_hosts(found)
     for alert in found.alerts:
         say(_alert_text(alert, found), style=alert.severity if alert.is_open else "quiet")
     say_left_out(found.standing, shown=len(found.alerts))
@@ -171,6 +173,16 @@ def _show_boards(found: Status) -> None:
         say()
 
 
+def _show_hosts(found: Status) -> None:
+    table = hosts_table(found.hosts, now=found.now)
+    if table.rows:
+        printer = BoardPrinter(
+            zone=found.note.zone, now=found.now, see_columns=tr("--wide, or --json"), most_rows=MOST_ROWS
+        )
+        printer.show(table.title, Board(), (table,))
+        say()
+
+
 def _next(one: JobStatus, found: Status) -> str:
     """Return when a job runs next: its slot, or its interval where it has no slots."""
     if not found.pid:
@@ -198,6 +210,7 @@ def _json(found: Status) -> dict[str, Json]:
         "mutes": [mute_json(mute, zone) for mute in found.mutes],
         "unwritten": found.unwritten,
         "reports": [{**row.json(zone), "slot_at": local_text(row.slot_at, zone)} for row in found.reports],
+        "hosts": [host_json(host, now=found.now) for host in found.hosts],
         "now": {each.poller: board_json(each.board, each.zone) for each in found.boards},
     }
 

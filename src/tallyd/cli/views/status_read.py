@@ -16,11 +16,13 @@ from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.cli.shared import Place, utc_now
+from tallyd.cli.views.other_hosts import other_hosts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
+from tallyd.core.hosts import Host
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.panels import Board
@@ -64,7 +66,8 @@ class Status:
     """Everything that `status` says. `pid` is the daemon's, None when none runs.
 
     `trouble` says why the config on disk is not what was active last; None when it is. `alerts` are the first
-    ones of all that are not resolved, whose number is `standing`.
+    ones of all that are not resolved, whose number is `standing`. `hosts` are the other daemons on the
+    database.
     """
 
     now: datetime
@@ -78,6 +81,7 @@ class Status:
     unwritten: int
     reports: tuple[OutboxRow, ...]
     boards: tuple[Now, ...]
+    hosts: tuple[Host, ...]
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
@@ -130,6 +134,7 @@ def read_status(place: Place, *, most_alerts: int | None) -> Status | None:
         if note is None:
             return None
         now = utc_now()
+        boards, hosts = _read(place.config, state, now) if place.config else ((), ())
         return Status(
             now=now,
             pid=holder(place.folder / "lock"),
@@ -140,21 +145,22 @@ def read_status(place: Place, *, most_alerts: int | None) -> Status | None:
             standing=sum(map(len, state.alerts.standing_keys())),
             mutes=tuple(mute for mute in state.notifications.mutes() if mute.is_in_force(now)),
             reports=_reports(state),
-            boards=_boards(place.config, state, now) if place.config else (),
+            boards=boards,
+            hosts=hosts,
             unwritten=len(state.out_files.unwritten()),
         )
     finally:
         state.close()
 
 
-def _boards(config: Config, state: State, now: datetime) -> tuple[Now, ...]:
+def _read(config: Config, state: State, now: datetime) -> tuple[tuple[Now, ...], tuple[Host, ...]]:
     open_keys, _ = state.alerts.standing_keys()
     found, shown = [], Shown()
     with closing(RecordsReader(config.database_url)) as reader:
         for name, poller in config.settings.pollers.items():
             past = past_of(name, config, state, reader, now=now, open_keys=open_keys)
             found.append(Now(poller=name, zone=past.zone, board=shown.now(poller, past)))
-    return tuple(found)
+        return tuple(found), other_hosts(config, reader, now=now)
 
 
 def _reports(state: State) -> tuple[OutboxRow, ...]:

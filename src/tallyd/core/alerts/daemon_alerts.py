@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.rules import OWN
-from tallyd.core.alerts.values import Span
+from tallyd.core.alerts.values import Name, Span
+from tallyd.core.hosts import Host
 from tallyd.core.language.messages import mark
 from tallyd.core.out_document import is_clock_suspect
 from tallyd.core.reading import Problem
@@ -127,7 +129,19 @@ NETWORK = AlertKind(
     short=mark("no other machine answers"),
     many=mark("networks"),
 )
-OWN_KINDS = (CLOCK, NETWORK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, PART_CRASHED, UNDELIVERED)
+DOUBLED = AlertKind(
+    key="tallyd/<poller>/doubled",
+    severity="error",
+    text=mark(
+        "another tallyd with the same database runs the poller {poller} too: {host}. Each of the two spoils "
+        "or repeats what the other one stores and reports. Stop one of them, or give its poller another name."
+    ),
+    over=mark("no other tallyd with the same database runs the poller {poller}"),
+    ends=mark("the other tallyd has stopped for five minutes, or its poller has another name"),
+    short=mark("runs twice"),
+    many=mark("pollers that run twice"),
+)
+OWN_KINDS = (CLOCK, NETWORK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, DOUBLED, PART_CRASHED, UNDELIVERED)
 """The kinds for the daemon itself."""
 
 
@@ -140,3 +154,9 @@ def clock_suspect(skew_s: float, *, now: datetime) -> Problem | None:
         return None
     skew = Span(abs(skew_s))
     return CLOCK.problem(OWN, since=now, **{"ahead" if skew_s > 0 else "behind": skew})
+
+
+def doubled_problem(poller: str, hosts: Iterable[Host], *, since: datetime) -> Problem:
+    """Return the problem of a poller that other daemons run too."""
+    where = Name(", ".join(host.place for host in hosts))
+    return DOUBLED.problem(OWN, poller, since=since, poller=Name(poller), host=where)

@@ -1,4 +1,4 @@
-"""The tables of visitors and of servers.
+"""The tables of visitors and of servers, and the daemons that use them.
 
 Texts are compared by their bytes: Gate is not gate, and a trailing space counts. Instants are UTC. On SQLite,
 which has no type for them, they are text; in the two tables with very many rows, `passage` and
@@ -15,6 +15,8 @@ In the keys of `passage_minute`, `inside_correction`, `server_lag` and `server_h
 source or the server. So a span of time, which is what tallyd reads, deletes and adds to, is one range of the
 key, however many years there are. `server_lag_by_server` serves the view of a single server. A server is
 checked at most once a second, so its row needs no number.
+
+`host` has a row for each daemon, with the database's own times. It never has many rows, so it has no index.
 """
 
 from __future__ import annotations
@@ -84,6 +86,12 @@ CREATE TABLE server_hour (
   unreachable_s double precision NOT NULL,
   PRIMARY KEY (poller, hour, server)
 )""",
+    """
+CREATE TABLE host (
+  id text COLLATE "C" PRIMARY KEY, name text COLLATE "C" NOT NULL, folder text COLLATE "C" NOT NULL,
+  version text NOT NULL, started_at timestamp(0) NOT NULL, beat_at timestamp(0) NOT NULL,
+  config_digest text NOT NULL, pollers text NOT NULL
+)""",
 )
 
 # IF NOT EXISTS, and indexes inside the tables: here each statement is its own transaction, and it must be
@@ -131,6 +139,12 @@ CREATE TABLE IF NOT EXISTS server_hour (
   fresh_s DOUBLE NOT NULL, late_s DOUBLE NOT NULL, stale_s DOUBLE NOT NULL,
   future_s DOUBLE NOT NULL, invalid_s DOUBLE NOT NULL, unreachable_s DOUBLE NOT NULL,
   PRIMARY KEY (poller, hour, server)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
+CREATE TABLE IF NOT EXISTS host (
+  id VARCHAR(32) PRIMARY KEY, name VARCHAR(255) NOT NULL, folder VARCHAR(255) NOT NULL,
+  version VARCHAR(64) NOT NULL, started_at DATETIME NOT NULL, beat_at DATETIME NOT NULL,
+  config_digest VARCHAR(64) NOT NULL, pollers TEXT NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
 )
 

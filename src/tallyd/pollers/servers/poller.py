@@ -115,6 +115,11 @@ class ServersPoller(ServersShown):
         """Yes: changes and hours are stored in the database."""
         return True
 
+    @property
+    def duties(self) -> frozenset[str]:
+        """Checks: a second daemon would overwrite the hours of the first."""
+        return frozenset({"checks"})
+
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Check every target once and return the state of each."""
         results = check_all(self, tools, TargetMemory())

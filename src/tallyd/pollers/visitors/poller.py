@@ -105,6 +105,11 @@ class VisitorsPoller(VisitorsSettings):
         """Yes: passages are stored in the database."""
         return True
 
+    @property
+    def duties(self) -> frozenset[str]:
+        """The inbox; and the report, if there is one: the upstream must not receive two."""
+        return frozenset({"inbox"} if self.report is None else {"inbox", "report"})
+
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         """Return the folder, its rules, and how long files put aside are kept."""
         return InboxNeeded(
