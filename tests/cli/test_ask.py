@@ -334,6 +334,17 @@ def test_the_language_is_in_the_config_and_a_no_in_it_is_a_no(tmp_path: Path, un
     assert "channels" not in written
 
 
+def test_what_is_wrong_with_an_answer_is_said_in_the_language_of_the_questions(
+    tmp_path: Path, unit: Client
+) -> None:
+    german = catalog("tallyd", "de")
+    with asking(tmp_path, "--kind", "divera", language="de") as terminal:
+        terminal.answer(german["Address of Divera"], unit.url.removesuffix("/api/users"))
+        terminal.answer(german["Access key"], "https://a.example/key")
+        fault = catalog("stored", "de")["is a URL; put only the key there, and the address in url"]
+        terminal.wait_for(fault)
+
+
 # ---- what is there stays, and nothing is left half-written
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tallyd.demo.show import in_a_line
+from tallyd.core.language.languages import reading_in
+from tallyd.demo.show import in_a_line, shown
 
 CONTENTS: dict[str, tuple[dict[str, Any], str]] = {
     "statuses by their names": (
@@ -21,3 +22,11 @@ CONTENTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("content", "shown"), CONTENTS.values(), ids=CONTENTS)
 def test_counts_are_shown_in_a_line(content: dict[str, Any], shown: str) -> None:
     assert in_a_line(content) == shown
+
+
+def test_counts_are_shown_in_the_language_of_the_reader() -> None:
+    content = {"total": 1204, "counts": {"50101": None, "none": 1204}, "names": {"50101": "Einsatzbereit"}}
+    with reading_in("de"):
+        assert in_a_line(content) == "1.204 Personen: Einsatzbereit verborgen, ohne Status 1.204"
+        assert in_a_line({"counts": {"in": 2, "balance": 2}}) == "Eintritte 2, Bilanz 2"
+        assert shown("eins\nzwei") == "Chat: eins\n      zwei"

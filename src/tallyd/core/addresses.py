@@ -10,9 +10,11 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-HOW_TO_ESCAPE = (
+from tallyd.core.language.messages import english
+
+HOW_TO_ESCAPE = english(
     "contains a special character that could be part of a password. In a user name, password or token "
-    'write "@" as %40, "/" as %2F, ":" as %3A, "#" as %23, "?" as %3F, "[" as %5B, "]" as %5D and "\\" as '
+    'write "@" as %40, "/" as %2F, ":" as %3A, "#" as %23, "?" as %3F, "[[" as %5B, "]]" as %5D and "\\" as '
     '%5C; after the host write "@" as %40'
 )
 

@@ -7,9 +7,13 @@
 
 from __future__ import annotations
 
+import os
+
 
 def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     """Run the demo, or serve only its world, until Ctrl-C or for a duration such as `60s`.
+
+    It speaks the language of the terminal, and so does the daemon in it.
 
     Return the exit status: 0; 1 with a reason on stderr; 2 for an invalid duration.
     """
@@ -17,6 +21,7 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     from pydantic_core import PydanticCustomError  # noqa: PLC0415 # see above
 
     from tallyd.core.errors import EXIT_PROBLEM, EXIT_USAGE  # noqa: PLC0415 # see above
+    from tallyd.core.language.languages import language_of_locale, reading_in  # noqa: PLC0415 # see above
     from tallyd.presentation.terminal import complain  # noqa: PLC0415 # see above
     from tallyd.settings.types import parse_duration  # noqa: PLC0415 # see above
 
@@ -33,4 +38,5 @@ def demo(*, duration: str | None, serve_only: bool, port: int) -> int:
     except PydanticCustomError as error:
         complain(f"tallyd: --for {error.message()}")
         return EXIT_USAGE
-    return serve_alone(port=port, lasts_s=lasts_s) if serve_only else play(port=port, lasts_s=lasts_s)
+    with reading_in(language_of_locale(os.environ)):
+        return serve_alone(port=port, lasts_s=lasts_s) if serve_only else play(port=port, lasts_s=lasts_s)

@@ -13,6 +13,7 @@ from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.config.document import parse_document
 from tallyd.config.model import Config, config_of
 from tallyd.config.secrets import SecretFiles
+from tallyd.core.language.messages import mark, tr, translated
 from tallyd.demo.past.ages import WRITE_EVERY_S
 from tallyd.demo.world.http_server import HOST
 from tallyd.demo.world.main import config_for
@@ -99,29 +100,37 @@ class DemoFolder:
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             where = error.filename or f"{self.root}/"
-            raise DemoError(
-                f"cannot use {where}: {reason}. Run the demo in a folder that you may write to"
-            ) from None
+            text = tr(
+                "cannot use {where}: {reason}. Run the demo in a folder that you may write to",
+                where=where,
+                reason=translated(reason),
+            )
+            raise DemoError(text) from None
 
     def _lock(self) -> FileLock:
         try:
             return FileLock(self.root / MARKER).take()
         except LockedError as error:
-            held = f"process {error.pid}" if error.pid else "another process"
-            raise DemoError(f"a demo is already running in {self.root}/ ({held}); stop it first") from None
+            held = tr("process {pid}", pid=str(error.pid)) if error.pid else tr("another process")
+            text = tr(
+                "a demo is already running in {folder}/ ({who}); stop it first", folder=self.root, who=held
+            )
+            raise DemoError(text) from None
 
     def _check(self) -> None:
         if self.root.is_dir() and any(self.root.iterdir()) and not (self.root / MARKER).is_file():
-            raise DemoError(
-                f"{self.root}/ already exists and was not created by the demo, so nothing was changed; "
-                "move it away, or run the demo in another folder"
+            text = tr(
+                "{folder}/ already exists and was not created by the demo, so nothing was changed; "
+                "move it away, or run the demo in another folder",
+                folder=self.root,
             )
+            raise DemoError(text)
         for path in self._own_folders():
             if path.is_symlink() or not path.is_dir():
-                raise _in_the_way(path, "a link" if path.is_symlink() else "not a folder")
+                raise _in_the_way(path)
         for path in self._own_files():
             if path.is_dir():
-                raise _in_the_way(path, "a folder")
+                raise _in_the_way(path)
 
     def _clear(self) -> None:
         """Remove what a run writes. `_check` has seen all of it before the first one goes."""
@@ -137,8 +146,13 @@ class DemoFolder:
         return [path for name in _OWN_FILES for path in self.root.glob(name)]
 
 
-def _in_the_way(path: Path, what: str) -> DemoError:
-    return DemoError(f"{path} is {what}, so nothing was changed; move it away, then run the demo again")
+def _in_the_way(path: Path) -> DemoError:
+    is_what = mark("{path} is not a folder, so nothing was changed; move it away, then run the demo again")
+    if path.is_symlink():
+        is_what = mark("{path} is a link, so nothing was changed; move it away, then run the demo again")
+    elif path.is_dir():
+        is_what = mark("{path} is a folder, so nothing was changed; move it away, then run the demo again")
+    return DemoError(tr(is_what, path=path))
 
 
 def _config_text(

@@ -16,9 +16,10 @@ from typing import Any
 
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.history import NO_STATUS
-from tallyd.core.language.formats import span
+from tallyd.core.language.formats import number_text, span
+from tallyd.core.language.messages import mark, tr, translation
 from tallyd.demo.child import Child
-from tallyd.demo.folder import REPORT_EVERY, DemoError, DemoFolder
+from tallyd.demo.folder import DemoError, DemoFolder
 from tallyd.demo.signals import asked_to_end
 from tallyd.demo.timetable import Pace, Times, zone_of_demo
 from tallyd.demo.world.http_server import Part
@@ -31,6 +32,8 @@ _LOOK_EVERY_S = 0.2
 _STATUS_WITHIN_S = 10.0
 _ROUTINE = re.compile(r": files ingested | notice sent ")
 """In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
+_BALANCE = mark("balance")
+"""A key of an out file, for the catalogs. The others are shown elsewhere, too."""
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
 """In a line of the daemon that names an out file, relative to the out folder."""
 
@@ -54,17 +57,17 @@ def _said(daemon: Child) -> str:
 
 def in_a_line(content: dict[str, Any]) -> str:
     """Return the counts of an out file: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
-    names, total = {NO_STATUS: "no status", **content.get("names", {})}, content.get("total")
+    names = {NO_STATUS: tr("no status"), **content.get("names", {})}
     counts = (
-        f"{names.get(key, key)} {'hidden' if count is None else count}"
+        f"{names.get(key) or translation(key)} {tr('hidden') if count is None else number_text(count)}"
         for key, count in content["counts"].items()
     )
-    return ("" if total is None else f"{total} people: ") + ", ".join(counts)
+    return tr("[{people:# person|# people}: ]{counts}", people=content.get("total"), counts=", ".join(counts))
 
 
 def shown(message: str) -> str:
     """Return a message of the chat as lines for people."""
-    return f"chat: {message}".replace("\n", "\n      ")
+    return tr("chat: {text}", text=message).replace("\n", "\n      ")
 
 
 class Show:
@@ -90,17 +93,33 @@ class Show:
 
     def introduce(self, parts: Sequence[Part]) -> None:
         """Print what happens, and how to use the parts of the world."""
-        at, every = self._base_url, f"every {self._times.pace.every_s} seconds"
-        say(f"The real daemon watches a small invented world until Ctrl-C. It counts people {every}, ingests")
+        daemon = f"{program_here()} --config {self._folder.config} run"
+        every = span(self._times.pace.every_s)
+        say(tr("The real daemon watches a small invented world until Ctrl-C."))
         say(
-            f"files from cameras, reports visitors every {REPORT_EVERY}, and checks the age of servers' data."
+            tr(
+                "Every {every} it counts people and reports visitors. It also ingests files from cameras and "
+                "checks the age of servers' data.",
+                every=every,
+            )
         )
-        say(f"All data is invented and stays in {self._folder.root}/, with that of four weeks before.")
-        say("Problems come and end by themselves: a silent camera, stale data, and Divera down for a while.")
-        say(f"  the page:      http://{self._page}/   (metrics: /metrics)")
-        say(f"  the daemon:    {program_here()} --config {self._folder.config} run")
+        say(
+            tr(
+                "All data is invented and stays in {folder}/, with that of four weeks before.",
+                folder=self._folder.root,
+            )
+        )
+        say(
+            tr(
+                "Problems come and end by themselves: a silent camera, stale data, and Divera "
+                "down for a while."
+            )
+        )
+        page = f"http://{self._page}/"
+        say(tr("The page: {url} (metrics: /metrics)", url=page))
+        say(tr("The daemon: {command}", command=daemon))
         for part in parts:
-            say("\n".join(part.about(at)))
+            say("\n".join(part.about(self._base_url)))
         say()
 
     def watch(self, daemon: Child, until_s: float | None) -> None:
@@ -111,13 +130,16 @@ class Show:
                 return
             self._look(daemon)
             if daemon.has_ended():
-                raise DemoError(
-                    f"the daemon stopped unexpectedly (exit status {daemon.status}). Output:{_said(daemon)}"
-                )
+                text = tr("the daemon stopped unexpectedly (exit status {status})", status=str(daemon.status))
+                raise DemoError(text + _said(daemon))
             now = datetime.now(UTC)
             if self._times.are_running_out(now):
                 self._write_config(now)
-                say(f"{self._folder.config}: added more times of day; the daemon reloads it automatically")
+                text = tr(
+                    "{file}: added more times of day; the daemon reloads it automatically",
+                    file=self._folder.config,
+                )
+                say(text)
 
     def finish(self, daemon: Child) -> None:
         """Show `status`, then end the daemon. Raises `DemoError` if it did not end cleanly."""
@@ -128,19 +150,28 @@ class Show:
         self._look(daemon)
         # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
-            ended = f"exit status {daemon.status}, {span(took_s)}"
-            raise DemoError(f"the daemon did not stop cleanly on SIGTERM ({ended}). Output:{_said(daemon)}")
-        say(f"\nThe daemon stopped on SIGTERM, in {span(took_s)}.")
+            text = tr(
+                "the daemon did not stop cleanly on SIGTERM (exit status {status}, {took})",
+                status=str(daemon.status),
+                took=span(took_s),
+            )
+            raise DemoError(text + _said(daemon))
+        say("\n" + tr("The daemon stopped on SIGTERM, in {took}.", took=span(took_s)))
 
     def sum_up(self) -> int:
         """Print what to try next, or that nothing was written. Returns the exit status."""
         if not self._readings:
             due = f"{self._times.first.astimezone():%H:%M:%S}"
             lasted = span(time.monotonic() - self._began_s)
-            complain(f"tallyd: the daemon wrote no reading in {lasted}; the first one was due at {due}")
+            text = tr(
+                "the daemon wrote no reading in {lasted}; the first one was due at {due}",
+                lasted=lasted,
+                due=due,
+            )
+            complain(f"tallyd: {text}")
             return EXIT_PROBLEM
-        say(f"\nThe chat got {self._heard} message{'' if self._heard == 1 else 's'}.")
-        say("\nTo see more:")
+        say("\n" + tr("The chat got {messages:# message|# messages}.", messages=self._heard))
+        say("\n" + tr("To see more:"))
         for command in ("status", "alerts", "files", "report", "check"):
             say(f"  {program_here()} --config {self._folder.config} {command}")
         return EXIT_OK
@@ -157,7 +188,7 @@ class Show:
             if found := _WRITTEN.search(line):
                 self._show(found[1])
             elif not _ROUTINE.search(line):
-                say(f"daemon: {line}", style="quiet")
+                say(tr("daemon: {line}", line=line), style="quiet")
         while not self._messages.empty():
             self._heard += 1
             say(shown(self._messages.get()))
@@ -174,4 +205,4 @@ class Show:
         try:
             subprocess.run(command, check=False, timeout=_STATUS_WITHIN_S)  # noqa: S603 # our own command
         except subprocess.TimeoutExpired:
-            complain(f"status did not answer within {span(_STATUS_WITHIN_S)}")
+            complain(tr("status did not answer within {limit}", limit=span(_STATUS_WITHIN_S)))

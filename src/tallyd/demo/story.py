@@ -8,12 +8,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from queue import SimpleQueue
 
 from tallyd.adapters.state import StateError
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
+from tallyd.core.language.languages import Language, language, reading_in
+from tallyd.core.language.messages import tr, translated
 from tallyd.demo.child import started
 from tallyd.demo.folder import DemoError, DemoFolder
 from tallyd.demo.past.writer import write_past
@@ -34,13 +37,16 @@ def serve_alone(*, port: int, lasts_s: float | None) -> int:
     """Serve the small world in the foreground, and print how to use it. Returns the exit status."""
     _prepare()
     folder, zone = DemoFolder(FOLDER), zone_of_demo(datetime.now(UTC))
-    parts = parts_of(folder.inbox, zone, lambda message: say(shown(message)))
+    parts = parts_of(folder.inbox, zone, partial(_tell, language()))
     try:
         with folder.taken(), _world(parts, port) as base_url:
-            say(f"The small world is at {base_url} until Ctrl-C. All people in it are invented.\n")
+            text = tr(
+                "The small world is at {url} until Ctrl-C. All people in it are invented.", url=base_url
+            )
+            say(text + "\n")
             for part in parts:
                 say("\n".join(part.about(base_url)) + "\n")
-            say("A config to try with it (save it as config.json, then run: {tallyd} check --online):")
+            say(tr("A config to try with it (save it as config.json, then run: {tallyd} check --online):"))
             inbox, at = str(folder.inbox.absolute()), ("08:00", "12:00", "20:00")
             content = config_for(base_url, inbox=inbox, at=at, report_every="1m")
             say(json.dumps({**content, "timezone": str(zone)}, indent=1))
@@ -49,6 +55,12 @@ def serve_alone(*, port: int, lasts_s: float | None) -> int:
         complain(f"tallyd: {error}")
         return EXIT_PROBLEM
     return EXIT_OK
+
+
+def _tell(wanted: Language, message: str) -> None:
+    """Print a message of the chat. The thread of the world calls it, which has no language."""
+    with reading_in(wanted):
+        say(shown(message))
 
 
 def play(*, port: int, lasts_s: float | None, pace: Pace | None = None) -> int:
@@ -112,4 +124,5 @@ def _write_past(folder: DemoFolder, zone: str) -> None:
     try:
         write_past(folder.config_of_past(zone), now=datetime.now(UTC))
     except (StateError, RecordsError) as error:
-        raise DemoError(f"cannot write into {folder.root}/: {error}") from None
+        text = tr("cannot write into {folder}/: {reason}", folder=folder.root, reason=translated(str(error)))
+        raise DemoError(text) from None

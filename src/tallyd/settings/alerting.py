@@ -13,6 +13,7 @@ from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.wording import OF_OVER, OF_TEXT
 from tallyd.core.language.languages import Language
+from tallyd.core.language.messages import english
 from tallyd.core.language.templates import TemplateError, read_template
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import EVERY_DAY
@@ -52,17 +53,23 @@ def _check_channel(url: str) -> None:
     """Raise `wrong()` unless it looks like a channel's URL. Apprise checks it when all the file is fine."""
     found = _SCHEME.fullmatch(url)
     if not found or any(char <= " " for char in url):
-        raise wrong("must be a channel URL such as tgram://BOT_TOKEN/CHAT_ID, or a Rocket.Chat webhook")
+        raise wrong(
+            english("must be a channel URL such as tgram://BOT_TOKEN/CHAT_ID, or a Rocket.Chat webhook")
+        )
     if is_ambiguous(url, at_may_follow="anywhere"):
         raise wrong(HOW_TO_ESCAPE)
     placeholders = [part for part in re.split(r"[/:@?&=#]", unquote(found[2])) if is_placeholder(part)]
     if placeholders:
-        raise wrong(f'contains the placeholder "{placeholders[0]}"; replace it with the real value')
+        text = english(
+            'contains the placeholder "{name}"; replace it with the real value', name=placeholders[0]
+        )
+        raise wrong(text)
     if found[1].lower() in ("http", "https") and not _ROCKET_CHAT.fullmatch(url):
-        raise wrong(
+        text = english(
             "is a web address, but not a Rocket.Chat webhook (https://host/hooks/ID/TOKEN); "
             "for your own webhook write jsons://host/path"
         )
+        raise wrong(text)
 
 
 ChannelName = Annotated[str, Field(pattern=NAME, max_length=60), AfterValidator(_is_channel)]

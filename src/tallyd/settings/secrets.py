@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
+from tallyd.core.language.messages import english
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.types import wrong
 
@@ -113,15 +114,18 @@ class Secret:
         if not value.strip():
             raise wrong("is empty")
         if value != value.strip() or UNPRINTABLE.search(value):
-            raise wrong(
+            text = english(
                 "contains a line break, a control or invisible character, or spaces around it; "
                 "put only the secret there"
             )
+            raise wrong(text)
         if _PLACEHOLDER.fullmatch(value):
-            raise wrong(f'"{value}" is a placeholder; replace it with the real value')
+            raise wrong(english('"{name}" is a placeholder; replace it with the real value', name=value))
         if len(value) < _SHORTEST_SECRET:
             # It would occur by chance in every log line, so it could not be kept out of the log.
-            raise wrong(f"is too short for a secret; use at least {_SHORTEST_SECRET} characters")
+            raise wrong(
+                english("is too short for a secret; use at least {least} characters", least=_SHORTEST_SECRET)
+            )
         return cls(value)
 
 

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
+from tallyd.core.language.messages import english
 from tallyd.core.schedule.timetable import WEEKDAYS
 from tallyd.core.texts import UNPRINTABLE
 
@@ -136,8 +137,11 @@ def parse_time_of_day(written: object) -> time:
     if isinstance(written, time):
         return written
     if not isinstance(written, str) or not (found := _TIME_OF_DAY.fullmatch(written)):
-        shown = f'"{written}" is' if isinstance(written, str) and len(written) <= 12 else "is"
-        raise wrong(f"{shown} not a time of day; write HH:MM or HH:MM:SS, from 00:00 to 23:59:59")
+        shown = written if isinstance(written, str) and len(written) <= 12 else None
+        text = english(
+            '["{text}" ]is not a time of day; write HH:MM or HH:MM:SS, from 00:00 to 23:59:59', text=shown
+        )
+        raise wrong(text)
     return time(int(found[1]), int(found[2]), int(found[3] or 0))
 
 
@@ -173,31 +177,32 @@ def parse_zone(written: object) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         # OSError: a name that is a folder of the zone database, such as "Europe".
         near = difflib.get_close_matches(written, _zone_names(), n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else '; write one such as "Europe/Berlin"'
-        raise wrong(f"unknown time zone{hint}") from None
+        if not near:
+            raise wrong(english('unknown time zone; write one such as "Europe/Berlin"')) from None
+        raise wrong(english('unknown time zone; did you mean "{name}"?', name=near[0])) from None
 
 
 def parse_url(written: object) -> str:
     """Return an http(s) URL that holds no secret: no user, no password, no key in its query."""
     if not isinstance(written, str):
-        raise wrong("must be text: a URL")
+        raise wrong(english("must be text: a URL"))
     if _PLAIN_URL.fullmatch(written):  # nothing in it can be wrong, and a config may have ten thousand
         return written
     if any(char <= " " or char == "\x7f" for char in written):
-        raise wrong("contains a space or a control character")
+        raise wrong(english("contains a space or a control character"))
     if _NAME_AND_COLON.match(written):
         check_unambiguous(written)
     try:
         parts = urlsplit(written)
         host, _port = parts.hostname, parts.port
     except ValueError:
-        raise wrong("is not a URL") from None
+        raise wrong(english("is not a URL")) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise wrong("must begin with https:// (or http://) and name a host")
+        raise wrong(english("must begin with https:// (or http://) and name a host"))
     if parts.username is not None or parts.password is not None:
-        raise wrong("contains a user or a password; remove it, because messages show URLs")
+        raise wrong(english("contains a user or a password; remove it, because messages show URLs"))
     if parts.fragment:
-        raise wrong("contains a #fragment, which is never sent to a server; remove it")
+        raise wrong(english("contains a #fragment, which is never sent to a server; remove it"))
     # In lower case, because other code compares it: HTTP:// is as unencrypted as http://.
     return parts.scheme + written[len(parts.scheme) :]
 
@@ -214,9 +219,11 @@ def check_keyless(url: str) -> str:
     for pair in re.split("[&;]", query):
         name, _, value = pair.partition("=")
         if value and is_secret_name(unquote(name)):
-            raise wrong(
-                f'contains a key ("{unquote(name)}=..."), but messages show URLs; send it in `headers`'
+            text = english(
+                'contains a key ("{name}=..."), but messages show URLs; send it in `headers`',
+                name=unquote(name),
             )
+            raise wrong(text)
     return url
 
 

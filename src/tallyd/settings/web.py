@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from tallyd.core.language.messages import english
 from tallyd.settings.secrets import Secret
 from tallyd.settings.types import Strict, Url, as_tuple, wrong
 
@@ -71,11 +72,11 @@ class WebSettings(Strict):
     def _is_address(cls, written: str) -> str:
         found = _LISTEN.fullmatch(written)
         if not found or int(found[3]) > 65535:
-            raise wrong('must be an IP address and a port, such as "127.0.0.1:8710"')
+            raise wrong(english('must be an IP address and a port, such as "127.0.0.1:8710"'))
         try:
             _address(written)
         except ValueError:
-            raise wrong('must be an IP address and a port, such as "127.0.0.1:8710"') from None
+            raise wrong(english('must be an IP address and a port, such as "127.0.0.1:8710"')) from None
         return written
 
     @field_validator("password")
@@ -83,11 +84,13 @@ class WebSettings(Strict):
     def _is_needed(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
         listen = info.data.get("listen")
         if password is None and listen is not None and not _address(listen).is_loopback:
-            raise wrong(
-                f"is missing: anybody who can reach {listen} could read everything. Set one, such as "
+            text = english(
+                "is missing: anybody who can reach {listen} could read everything. Set one, such as "
                 "file:secrets/web-password, or listen on 127.0.0.1 and use a tunnel: "
-                "ssh -L 8710:127.0.0.1:8710 HOST"
+                "ssh -L 8710:127.0.0.1:8710 HOST",
+                listen=listen,
             )
+            raise wrong(text)
         return password if password is None else password.check(_check_password)
 
     @property

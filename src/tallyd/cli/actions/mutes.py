@@ -187,10 +187,17 @@ def _unknown(pattern: str, place: Place, state: State) -> str | None:
     possible = (*possible_keys(place.config), *state.alerts.all())
     if any(may_meet(pattern, key) for key in possible):
         return None
-    hint = (
-        did_you_mean(pattern, near_keys(pattern, possible)) or ". To see open alerts, run: {tallyd} alerts."
+    near = nearest(pattern, near_keys(pattern, possible))
+    message = mark(
+        "this config cannot raise an alert {pattern}. To see open alerts, run: {tallyd} alerts. To mute it "
+        "anyway, add --even-if-unknown"
     )
-    return f"this config cannot raise an alert {pattern}{hint} To mute it anyway, add --even-if-unknown"
+    if near:
+        message = mark(
+            'this config cannot raise an alert {pattern}; did you mean "{near}"? To mute it anyway, add '
+            "--even-if-unknown"
+        )
+    return tr(message, pattern=pattern, near=near)
 
 
 def _who_is_notified(place: Place) -> str:

@@ -273,7 +273,7 @@ class Interview:
                 self._answers[key] = typed
                 return
             part = f"{fault.place}: " if fault.place and not fault.place.startswith("[") else ""
-            complain(f"{translation(question.text)}: {part}{fault.text}")
+            complain(f"{translation(question.text)}: {part}{translated(fault.text)}")
 
     def _prompt(self, question: Question, key: tuple[str, ...]) -> str:
         """Return what is typed; for Enter alone, the earlier answer if there is one, else the default."""

@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from tallyd.core.language.formats import span
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.demo.world.crowd import CYCLE_S, HOSTS, LABELS, QUIET_HOST, Passage, is_quiet, passages
 from tallyd.demo.world.http_server import Part
@@ -158,8 +160,13 @@ class Cameras(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return where the cameras write their files, and how to simulate a failure."""
         return (
-            f"Cameras ({', '.join(HOSTS)}), each writing a file every {EVERY_S} s below {self._inbox}/",
-            f"Show what they wrote, and simulate a failure ({', '.join(MODES)}):",
+            tr(
+                "Cameras ({hosts}), each writing a file every {every} below {inbox}/",
+                hosts=", ".join(HOSTS),
+                every=span(EVERY_S),
+                inbox=self._inbox,
+            ),
+            tr("Show what they wrote, and simulate a failure ({modes}):", modes=", ".join(MODES)),
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "quiet"}}' {base_url}{CONTROL}""",
         )

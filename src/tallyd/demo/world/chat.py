@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 
@@ -70,9 +71,13 @@ class Chat(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return how to use the chat."""
         return (
-            "A chat: an incoming webhook of Rocket.Chat; use this URL in a config",
+            tr("A chat: an incoming webhook of Rocket.Chat; use this URL in a config"),
             f"  {webhook(base_url)}",
-            f"Show the last {MOST_KEPT} messages, and simulate an outage ({', '.join(MODES)}):",
+            tr(
+                "Show the last {most} messages, and simulate an outage ({modes}):",
+                most=MOST_KEPT,
+                modes=", ".join(MODES),
+            ),
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )

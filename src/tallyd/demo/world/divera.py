@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 from tallyd.demo.world.people import (
@@ -78,10 +79,14 @@ class Divera(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return how to use the API."""
         return (
-            f"A Divera API: a unit of {len(MEMBERS)} invented people who change status; access key {KEY}",
+            tr(
+                "A Divera API: a unit of {people} invented people who change status; access key {key}",
+                people=len(MEMBERS),
+                key=KEY,
+            ),
             f"  {base_url}{USERS}?accesskey={KEY}",
             f"  {base_url}{PULL}?accesskey={KEY}",
-            f"Simulate an outage ({', '.join(MODES)}):",
+            tr("Simulate an outage ({modes}):", modes=", ".join(MODES)),
             f"""  curl -d '{{"mode": "down"}}' {base_url}{CONTROL}""",
         )
 

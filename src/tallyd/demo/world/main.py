@@ -12,6 +12,8 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
+from tallyd.core.language.languages import language
+from tallyd.core.language.messages import tr, translated
 from tallyd.demo.world import cameras, chat, divera, servers, upstream
 from tallyd.demo.world.cameras import Cameras
 from tallyd.demo.world.chat import Chat
@@ -39,9 +41,10 @@ def running(parts: Sequence[Part], *, port: int = 0) -> Iterator[str]:
 
 
 def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: str) -> dict[str, Any]:
-    """Return a config that counts everything in this world and notifies its chat."""
+    """Return a config that counts everything in this world and notifies its chat, in this language."""
     return {
         "name": NAME,
+        "language": language(),
         "channels": {chat.CHANNEL: chat.webhook(base_url)},
         "alerts": {"channels": [chat.CHANNEL]},
         "calendars": servers.calendars(),
@@ -56,6 +59,8 @@ def config_for(base_url: str, *, inbox: str, at: Sequence[str], report_every: st
 def why_not_served(port: int, error: OSError) -> str:
     """Return why `running` raised an error."""
     reason = (os.strerror(error.errno) if error.errno else type(error).__name__).lower()
-    return (
-        f"cannot serve the small world on port {port} of 127.0.0.1: {reason}; use --port 0 for any free port"
+    return tr(
+        "cannot serve the small world on port {port} of 127.0.0.1: {reason}; use --port 0 for any free port",
+        port=str(port),
+        reason=translated(reason),
     )

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from tallyd.core.language.formats import span
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 
@@ -97,14 +99,18 @@ class Servers(Part):
 
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return how to use each server."""
-        still_s = STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S
+        still = span(STANDS_STILL_UNTIL_S - STANDS_STILL_FROM_S)
+        fresh = tr("computes its data every {step}", step=span(STEP_S))
+        changing = tr("computes nothing for {still} in every {cycle}", still=still, cycle=span(CYCLE_S))
+        nested = tr("its time is in a nested field, in milliseconds since 1970")
+        nightly = tr("computes its data in each night to a working day")
         return (
-            "Application servers:",
-            f"  {base_url}{APPS}fresh     computes its data every {STEP_S:g} s",
-            f"  {base_url}{APPS}changing  computes nothing for {still_s:g} s in every {CYCLE_S:g} s",
-            f"  {base_url}{APPS}nested    its time is in a nested field, in milliseconds since 1970",
-            f"  {base_url}{APPS}nightly   computes its data in each night to a working day",
-            f"Change the server `changing` ({', '.join(MODES)}):",
+            tr("Application servers:"),
+            f"  {base_url}{APPS}fresh     {fresh}",
+            f"  {base_url}{APPS}changing  {changing}",
+            f"  {base_url}{APPS}nested    {nested}",
+            f"  {base_url}{APPS}nightly   {nightly}",
+            tr("Change the server `changing` ({modes}):", modes=", ".join(MODES)),
             f"""  curl -d '{{"mode": "stale"}}' {base_url}{CONTROL}""",
         )
 

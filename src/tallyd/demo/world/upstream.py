@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.demo.world.http_server import NoAnswer, Part
 from tallyd.pollers.visitors.report.upstream import TAGS
@@ -86,9 +87,15 @@ class Upstream(Part):
     def about(self, base_url: str) -> tuple[str, ...]:
         """Return how to use the upstream."""
         return (
-            "An upstream that accepts visitor reports: three objects, all values text, times of 14 digits",
+            tr(
+                "An upstream that accepts visitor reports: three objects, all values text, times of 14 digits"
+            ),
             f"  {base_url}{REPORT}",
-            f"Show the last {MOST_KEPT} reports, and simulate an outage ({', '.join(MODES)}):",
+            tr(
+                "Show the last {most} reports, and simulate an outage ({modes}):",
+                most=MOST_KEPT,
+                modes=", ".join(MODES),
+            ),
             f"  curl {base_url}{CONTROL}",
             f"""  curl -d '{{"mode": "refusing"}}' {base_url}{CONTROL}""",
         )

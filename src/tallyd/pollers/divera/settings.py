@@ -103,9 +103,11 @@ class DiveraSettings(Poller):
             return None
         url = _without_empty_key(url)
         if url.startswith("http://") and not is_loopback(url):
-            raise wrong("begins with http://, which would send the access key unencrypted; use https://")
+            raise wrong(
+                english("begins with http://, which would send the access key unencrypted; use https://")
+            )
         if info.data.get("source") == "users" and is_pull_url(url):
-            raise wrong('is the address of the monitor; set "source": "monitor", or remove url')
+            raise wrong(english('is the address of the monitor; set "source": "monitor", or remove url'))
         if info.data.get("source") == "monitor" and is_users_url(url):
             raise wrong(
                 "is not the address of the monitor, which ends in /api/v2/pull/all; correct it, or remove url"
@@ -118,21 +120,23 @@ class DiveraSettings(Poller):
         key = accesskey.reveal()
         name, equals, _ = key.lstrip("?&").partition("=")
         if equals and is_secret_name(name):
-            raise wrong('begins with a parameter name and "="; put only the key there')
+            raise wrong(english('begins with a parameter name and "="; put only the key there'))
         if "://" in key:
-            raise wrong("is a URL; put only the key there, and the address in url")
+            raise wrong(english("is a URL; put only the key there, and the address in url"))
         if not _KEY.fullmatch(key):
-            raise wrong("contains a space, a quote or a character that is not ASCII; put only the key there")
+            raise wrong(
+                english("contains a space, a quote or a character that is not ASCII; put only the key there")
+            )
         return accesskey
 
     @field_validator("at")
     @classmethod
     def _are_times(cls, at: tuple[time, ...]) -> tuple[time, ...]:
         if not at:
-            raise wrong('must name at least one time of day, such as ["08:00"]')
+            raise wrong(english('must name at least one time of day, such as [["08:00"]]'))
         twice = sorted({str(each) for each in at if at.count(each) > 1})
         if twice:
-            raise wrong(f"names {twice[0]} twice")
+            raise wrong(english("names {time} twice", time=twice[0]))
         return tuple(sorted(at))
 
     @field_validator("status_names")
@@ -291,5 +295,8 @@ def _refuse_key(pair: str) -> bool:
     if not is_secret_name(unquote(name)):
         return False
     if value:
-        raise wrong(f'contains a key ("{unquote(name)}=..."); URLs are shown, so move it to accesskey')
+        text = english(
+            'contains a key ("{name}=..."); URLs are shown, so move it to accesskey', name=unquote(name)
+        )
+        raise wrong(text)
     return True
