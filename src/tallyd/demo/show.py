@@ -130,8 +130,12 @@ class Show:
                 return
             self._look(daemon)
             if daemon.has_ended():
-                text = tr("the daemon stopped unexpectedly (exit status {status})", status=str(daemon.status))
-                raise DemoError(text + _said(daemon))
+                text = tr(
+                    "the daemon stopped unexpectedly (exit status {status}). Output:{output}",
+                    status=str(daemon.status),
+                    output=_said(daemon),
+                )
+                raise DemoError(text)
             now = datetime.now(UTC)
             if self._times.are_running_out(now):
                 self._write_config(now)
@@ -151,11 +155,12 @@ class Show:
         # -SIGTERM: on a slow machine it was still importing, and had not started.
         if daemon.status not in (EXIT_OK, -signal.SIGTERM):
             text = tr(
-                "the daemon did not stop cleanly on SIGTERM (exit status {status}, {took})",
+                "the daemon did not stop cleanly on SIGTERM (exit status {status}, {took}). Output:{output}",
                 status=str(daemon.status),
                 took=span(took_s),
+                output=_said(daemon),
             )
-            raise DemoError(text + _said(daemon))
+            raise DemoError(text)
         say("\n" + tr("The daemon stopped on SIGTERM, in {took}.", took=span(took_s)))
 
     def sum_up(self) -> int:

@@ -118,7 +118,8 @@ def test_a_row_without_beats_is_gone_after_five_minutes_and_deleted_after_a_day(
     age(site, "pi2", timedelta(minutes=4))
     assert [each.is_gone(NOW) for each in beat(one).others] == [True]
     age(site, "pi2", timedelta(days=1))
-    assert RecordsReader(site.url).hosts(now=NOW) != ()
+    with closing(RecordsReader(site.url)) as reader:
+        assert reader.hosts(now=NOW) != ()
     assert beat(one).others == ()
     assert len(site.query("SELECT id FROM host")) == 1
 
