@@ -259,6 +259,7 @@ def _empty_source(folder: Path) -> Path:
     (source / "setup.sh").write_bytes(_SETUP.read_bytes())
     (source / "requirements.txt").write_text("# nothing\n")
     (source / "backend.py").write_text(_BACKEND)
+    (source / "hatch_build.py").write_text("# no catalogs to compile\n")
     (source / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )

@@ -98,7 +98,7 @@ def _filled(section: Section, values: Mapping[str, object], shown: Callable[[Any
     return filled
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=4096)  # there are 1,300 messages, and as many translations
 def read_template(text: str) -> Template:
     """Read a template. Raises `TemplateError`."""
     sections: list[Section] = []
