@@ -26,7 +26,7 @@ def compile_catalogs() -> None:
         part.rename(compiled)  # tests in other processes may read it
 
 
-class CatalogHook(BuildHookInterface):  # type: ignore[type-arg]
+class CatalogHook(BuildHookInterface):  # type: ignore[type-arg] # of a config that this hook does not have
     """Called by hatchling before it builds a wheel, or installs from a checkout."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
