@@ -175,11 +175,13 @@ class Notifier:
             )
         ]
         around = surroundings_of(config, self._store, now=snapshot.now)
-        with reading_in(config.language_of(name)):
+        language = config.language_of(name)
+        with reading_in(language):
             message = message_of(notices, mutes, around)
-        logged = message_of(notices, mutes, around)  # the log is English
-        if message is None or logged is None:
+        if message is None:
             return
+        # The log is English.
+        logged = message if language == "en" else message_of(notices, mutes, around) or message
         pending = _Pending(name, message, logged.text, notices, mutes)
         channel.deliveries.begin(partial(self._notify, channel, pending))
 

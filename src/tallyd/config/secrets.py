@@ -87,7 +87,7 @@ class SecretFiles:
                 "{file} contains a secret and is readable by everybody (mode {mode}); fix it with: "
                 "chmod 640 {path}",
                 file=str(path),
-                mode=f"{document.mode:04o}",
+                mode=format(document.mode, "04o"),
                 path=shlex.quote(str(path)),
             )
             for path, document in files.items()
@@ -154,7 +154,7 @@ class SecretFiles:
             note = english(
                 "{file} is readable by everybody (mode {mode}); fix it with: chmod 640 {path}",
                 file=str(path),
-                mode=f"{mode:04o}",
+                mode=format(mode, "04o"),
                 path=shlex.quote(str(path)),
             )
             self.notes.append(note)

@@ -19,19 +19,18 @@ from tallyd.core.language.formats import (
     span,
     tenths_text,
 )
-from tallyd.core.language.messages import mark, tr, translation
+from tallyd.core.language.messages import tr, translation
 from tallyd.core.naming import local_text
 from tallyd.core.panels import Cell, Gap, Interval, Spread, Unit
 from tallyd.core.reading import Json
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
-from tallyd.core.texts import bounds_text, visible
+from tallyd.core.texts import bounds_text, items_text, visible
 from tallyd.presentation.csv_text import CsvCell
 
 NOT_KNOWN = object()
 """What `json_of` returns for a number that nobody knows: its key is left out."""
 _BARS: Final[Mapping[Level, str]] = {"error": "█", "warning": "▆", "fine": "▃", "unknown": "▁"}
 _NO_BAR: Final = "·"
-_BETWEEN: Final = mark(", ")
 
 
 def text_of(cell: Cell, unit: Unit, *, zone: tzinfo, now: datetime | None) -> str:
@@ -62,7 +61,7 @@ def amounts_text(timeline: Timeline) -> str:
     amounts = [each for each in timeline.amounts if round(each[1], 1)]
     if len(amounts) == 1:
         return tr("{state} all the time", state=visible(translation(amounts[0][0].word)))
-    return translation(_BETWEEN).join(
+    return items_text(
         tr(
             "{state} {span} ({share})",
             state=visible(translation(state.word)),

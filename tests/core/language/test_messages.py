@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -19,6 +20,12 @@ def test_without_a_reader_everything_is_english() -> None:
     assert tr("{files:# file|# files} in {folder}", files=1, folder="in") == "1 file in in"
     assert tr("[[literal]]") == "[literal]"
     assert tr("run: {tallyd} check") == english("run: {tallyd} check") == "run: {tallyd} check"
+
+
+def test_what_is_stored_is_english_whoever_reads_meanwhile() -> None:
+    with reading_in("de"):
+        text = english("no answer within {limit}; {tries} tries", limit=timedelta(seconds=65), tries=1234)
+    assert text == "no answer within 1 min 5 s; 1234 tries"
 
 
 def test_a_message_is_read_in_the_language_of_its_reader(use_translations: Use) -> None:

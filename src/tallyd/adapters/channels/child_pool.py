@@ -16,11 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from tallyd.adapters.child_process import environment, in_memory
 from tallyd.core.errors import DeliveryError, Stopped
-from tallyd.core.language.formats import span
-from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import english
 
 CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main")
@@ -50,9 +49,7 @@ class Children:
             return outcome
         if self._stopped:
             raise Stopped
-        with reading_in("en"):
-            limit = span(timeout_s)
-        raise DeliveryError(outcome or english("timed out after {limit}", limit=limit))
+        raise DeliveryError(outcome or english("timed out after {limit}", limit=timedelta(seconds=timeout_s)))
 
     def abort(self) -> None:
         """Kill all children. All current and later calls raise `Stopped`."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 from tallyd.adapters.http.ca_store import StoreUnreadable
 from tallyd.core.errors import SourceError
-from tallyd.core.language.formats import span
 from tallyd.core.language.messages import english, mark, mark_english
 
 
@@ -84,7 +84,7 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
 
 def timed_out(host: str, limit_s: float) -> SourceError:
     """Return the failure of a request that took too long."""
-    text = english("{place} timed out after {duration}", place=host, duration=span(limit_s))
+    text = english("{place} timed out after {duration}", place=host, duration=timedelta(seconds=limit_s))
     return SourceError(text, transient=True)
 
 

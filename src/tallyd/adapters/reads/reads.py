@@ -6,14 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from tallyd.adapters.event_loop import EventLoop, in_thread
 from tallyd.adapters.reads.files import fixed_folder, newest_of
 from tallyd.contract.reads import NewestFile, QueryResult
 from tallyd.core.errors import SourceError, Stopped
-from tallyd.core.language.formats import span
 from tallyd.core.language.messages import english, mark
 
 if TYPE_CHECKING:
@@ -101,7 +100,9 @@ class TimedReads:
             # A new exception: the old one may have a context.
             outcome = SourceError(failure.text, transient=failure.transient)
         except TimeoutError:
-            text = english("{place} timed out after {duration}", place=place(), duration=span(timeout_s))
+            text = english(
+                "{place} timed out after {duration}", place=place(), duration=timedelta(seconds=timeout_s)
+            )
             outcome = SourceError(text, transient=True)
         except BlockingIOError:
             text = english("{place}: {why}", place=place(), why=mark("this machine allows no more threads"))

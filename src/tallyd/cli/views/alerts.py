@@ -20,12 +20,13 @@ from tallyd.config.reload import read_note
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.daemon_alerts import NETWORK
 from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.notice_text import mute_text
 from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
-from tallyd.core.language.formats import clock, grouped
+from tallyd.core.language.formats import grouped
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.naming import key_segments, local_text
@@ -203,7 +204,7 @@ def _show(picture: _Picture) -> None:
             say(shown, style="quiet")
     say_left_out(picture.standing, shown=len(picture.found), group=picture.group)
     for mute in picture.mutes:
-        say(mute_text(mute, picture.zone, picture.now), style="quiet")
+        say(mute_text(mute, picture.zone, now=picture.now), style="quiet")
 
 
 def say_left_out(count: int, *, shown: int, group: str = "") -> None:
@@ -272,14 +273,3 @@ def mute_json(mute: Mute, zone: tzinfo) -> dict[str, Json]:
         "why": mute.why,
         "by": mute.by,
     }
-
-
-def mute_text(mute: Mute, zone: tzinfo, now: datetime) -> str:
-    """Return a mute as `status` and `alerts` show it."""
-    return tr(
-        "muted until {until}[ by {by}]: {pattern}[ ({why})]",
-        until=clock(mute.until, zone, now=now),
-        by=mute.by,
-        pattern=mute.pattern,
-        why=mute.why,
-    )

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, utc_now
-from tallyd.cli.views.alerts import NOT_YET, mute_json, mute_text, say_left_out
+from tallyd.cli.views.alerts import NOT_YET, mute_json, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.mutes import mute_of
+from tallyd.core.alerts.notice_text import mute_text
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
@@ -94,7 +95,7 @@ def _show(found: Status) -> None:
         say(_alert_text(alert, found), style=alert.severity if alert.is_open else "quiet")
     say_left_out(found.standing, shown=len(found.alerts))
     for mute in found.mutes:
-        say(mute_text(mute, found.note.zone, found.now), style="quiet")
+        say(mute_text(mute, found.note.zone, now=found.now), style="quiet")
     if not any(alert.is_open for alert in found.alerts):
         say(tr("No open alert."), style="fine")
     if found.unwritten:

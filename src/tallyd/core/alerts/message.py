@@ -9,7 +9,13 @@ from itertools import groupby
 from typing import Final, Literal
 
 from tallyd.core.alerts.commands import commands_below
-from tallyd.core.alerts.notice_text import Surroundings, mute_text, notice_text, problems_text, shared_text
+from tallyd.core.alerts.notice_text import (
+    Surroundings,
+    mute_notice_text,
+    notice_text,
+    problems_text,
+    shared_text,
+)
 from tallyd.core.alerts.notices import MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS
 from tallyd.core.language.messages import tr
@@ -191,7 +197,7 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
 
 
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
-    return _Line(6, "info", notice.mute.since, mute_text(notice, around))
+    return _Line(6, "info", notice.mute.since, mute_notice_text(notice, around))
 
 
 _FOR_INFORMATION: Final[Mapping[News, tuple[int, Tone]]] = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from tallyd.core.alerts.alert_kind import AlertKind, name_of
+from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, Notice
 from tallyd.core.alerts.rules import OWN, Alert, lasted_s
 from tallyd.core.alerts.values import At, Span, Wording, several
@@ -113,14 +114,19 @@ def shared_text(notice: Notice, problems: str, around: Surroundings) -> str:
     return tr(message, problems=problems, who=_who_works_on(notice.alert, around))
 
 
-def mute_text(notice: MuteNotice, around: Surroundings) -> str:
+def mute_notice_text(notice: MuteNotice, around: Surroundings) -> str:
     """Return the text of a notice that a mute began or ended."""
     mute = notice.mute
     if notice.news == "unmuted":
         return tr("no longer muted[ by {by}]: {pattern}", by=mute.ended_by, pattern=mute.pattern)
+    return mute_text(mute, around.alert_policy_of(mute.pattern).zone, now=around.now)
+
+
+def mute_text(mute: Mute, zone: tzinfo, *, now: datetime) -> str:
+    """Return `muted until 16:05 by anna: apps/* (new disk)`."""
     return tr(
         "muted until {until}[ by {by}]: {pattern}[ ({why})]",
-        until=clock(mute.until, around.alert_policy_of(mute.pattern).zone, now=around.now),
+        until=clock(mute.until, zone, now=now),
         by=mute.by,
         pattern=mute.pattern,
         why=mute.why,

@@ -30,19 +30,11 @@ def locale_of(language: Language) -> Locale:
 
 
 @_kept
-def number(value: float, language: Language) -> str:
-    """Return `1.234,5` (German)."""
+def number(value: float, language: Language, digits: str = "##########") -> str:
+    """Return `1.234,5` (German). `digits` follow the decimal mark: `0` always, `#` only if it is needed."""
     from babel.numbers import format_decimal  # noqa: PLC0415 # see above
 
-    return format_decimal(value, format="#,##0.##########", locale=locale_of(language))
-
-
-@_kept
-def tenths(value: float, language: Language) -> str:
-    """Return `1.234,0` (German)."""
-    from babel.numbers import format_decimal  # noqa: PLC0415 # see above
-
-    return format_decimal(value, format="#,##0.0", locale=locale_of(language))
+    return format_decimal(value, format=f"#,##0.{digits}", locale=locale_of(language))
 
 
 @_kept

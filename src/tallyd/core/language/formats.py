@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime, tzinfo
 
 from tallyd.core.language import cldr
-from tallyd.core.language.languages import language
+from tallyd.core.language.languages import Language, language
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NOISE = 1e-9
@@ -17,27 +17,28 @@ _SPAN_PART = re.compile(r"(\d+(?:\.\d)?) (d|h|min|s)\b")
 _SPAN = re.compile(rf"-?{_SPAN_PART.pattern}(?: {_SPAN_PART.pattern})?")
 
 
-def span(seconds: float) -> str:
+def span(seconds: float, wanted: Language | None = None) -> str:
     """Return a duration with one unit or two neighbouring ones: `4 h`, `1 d 2 h`, `17 min`, `0.4 s`.
 
     Durations are cut, not rounded: 119 s is `1 min 59 s`, and 3,605 s is `1 h`. Below ten seconds it has
-    tenths.
+    tenths. `wanted` None: in the reader's language.
     """
+    wanted = wanted or language()
     if seconds <= -0.1:
-        return "-" + span(-seconds)
+        return "-" + span(-seconds, wanted)
     if seconds < 10:
-        return _amount(int(seconds * 10) / 10, "s")
+        return _amount(int(seconds * 10) / 10, "s", wanted)
     rest = int(seconds)
     amounts = []
     for size, unit in _UNITS:
         amount, rest = divmod(rest, size)
         amounts.append((amount, unit))
     first = next(number for number, (amount, _) in enumerate(amounts) if amount)
-    return " ".join(_amount(amount, unit) for amount, unit in amounts[first : first + 2] if amount)
+    return " ".join(_amount(amount, unit, wanted) for amount, unit in amounts[first : first + 2] if amount)
 
 
-def _amount(value: float, unit: str) -> str:
-    return f"{value:g} {unit}" if language() == "en" else cldr.amount(value, unit, language())
+def _amount(value: float, unit: str, wanted: Language) -> str:
+    return f"{value:g} {unit}" if wanted == "en" else cldr.amount(value, unit, wanted)
 
 
 def span_of(text: str) -> float | None:
@@ -126,7 +127,7 @@ def number_text(value: float) -> str:
 
 def tenths_text(value: float) -> str:
     """Return a number with one digit after the decimal mark: `3.0`, `3,0`."""
-    return f"{value:.1f}" if language() == "en" else cldr.tenths(value, language())
+    return f"{value:.1f}" if language() == "en" else cldr.number(value, language(), digits="0")
 
 
 def grouped(count: int) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache, reduce
 from gettext import GNUTranslations
 from importlib.resources import files
@@ -47,12 +48,13 @@ def mark_english(message: str) -> str:
 def english(message: str, **values: object) -> str:
     """Return a message in English, for the log and for what is stored. `translated` shows it to readers.
 
+    A value is a text in English, a number, or a duration.
     A number in it is shown as the reader's language writes it, and a value that is a message of several
     words is translated, unless the name of its placeholder says that it is a name: `{name}`, `{file}`,
     `{status}` and others (`_IS_NAME`), or any `{..._id}`, `{..._name}` or `{..._names}`. An `{address}` has
     no spaces.
     """
-    return read_template(message).filled(_TALLYD | values, str)
+    return read_template(message).filled(_TALLYD | values, _in_english)
 
 
 def translation(message: str) -> str:
@@ -77,6 +79,10 @@ _TALLYD: Final = {"tallyd": "{tallyd}"}
 
 def _shown(value: object) -> str:
     return number_text(value) if isinstance(value, int | float) else str(value)
+
+
+def _in_english(value: object) -> str:
+    return span(value.total_seconds(), "en") if isinstance(value, timedelta) else str(value)
 
 
 # -- catalogs ------------------------------------------------------------------------------------------------

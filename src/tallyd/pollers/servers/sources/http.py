@@ -92,7 +92,7 @@ def _said(reply: Reply) -> str:
     if took_s < 1:
         return english("{status}, {amount:# ms}", status=reply.status, amount=round(took_s * 1000))
     seconds = int(took_s * 10) / 10 if took_s < 10 else int(took_s)
-    return english("{status}, {amount:# s}", status=reply.status, amount=f"{seconds:g}")
+    return english("{status}, {amount:# s}", status=reply.status, amount=format(seconds, "g"))
 
 
 def skew_of(reply: Reply) -> float | None:

@@ -11,7 +11,6 @@ from typing import NamedTuple, Protocol, TypeAlias
 from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
 from tallyd.core.errors import InboxError
-from tallyd.core.language.formats import span
 from tallyd.core.language.messages import english
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError, Broken
@@ -158,7 +157,7 @@ def _too_large(waiting: Waiting, max_bytes: int, now: datetime) -> Parsed:
 def _too_old(oldest_days: int) -> str:
     return english(
         "its newest record is older than {age}, so tallyd cannot tell whether it was counted before",
-        age=span(oldest_days * 86400),
+        age=timedelta(days=oldest_days),
     )
 
 
