@@ -8,9 +8,9 @@ of that time, not every step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
@@ -19,23 +19,11 @@ from tallyd.adapters.background import BackgroundTask
 from tallyd.alerting.channel import Channel
 from tallyd.alerting.surroundings import surroundings_of
 from tallyd.config.model import Config
-from tallyd.core.alerts.daemon_alerts import NETWORK, UNDELIVERED
-from tallyd.core.alerts.dependencies import is_consequence, is_held
+from tallyd.core.alerts.daemon_alerts import UNDELIVERED
 from tallyd.core.alerts.message import Message, message_of
-from tallyd.core.alerts.mutes import Mute, mute_of
-from tallyd.core.alerts.notices import (
-    AlertPolicy,
-    MuteNotice,
-    Notice,
-    Notified,
-    is_recipient,
-    is_settled,
-    is_suppressed,
-    is_to_be_suppressed,
-    mute_notice_for,
-    notice_for,
-)
-from tallyd.core.alerts.rules import OWN, Alert
+from tallyd.core.alerts.notices import MuteNotice, Notice, Notified
+from tallyd.core.alerts.rules import OWN
+from tallyd.core.alerts.snapshot import Snapshot
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import english
@@ -47,21 +35,6 @@ log = logging.getLogger("tallyd")
 
 Deliver: TypeAlias = Callable[[str, Message], None]
 """Sends a message to a URL. Raises `DeliveryError` if it was not accepted, `Stopped` on a shutdown."""
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """The alerts, notifications and mutes at the time of one look.
-
-    `network` is the alert that no other machine answers. If it is muted, others wait for it all the same.
-    """
-
-    alerts: Mapping[str, Alert]
-    notified: Mapping[tuple[str, str], Notified]
-    mutes: Sequence[Mute]
-    now: datetime
-    muted: Mapping[str, Mute] = field(default_factory=dict)
-    network: Alert | None = None
 
 
 @dataclass(frozen=True)
@@ -119,10 +92,11 @@ class Notifier:
             for name, channel in self._channels.items()
             if not channel.deliveries.is_running and now_s >= channel.not_before_s
         ]
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(config)
         for name, channel in free:
             self._begin(config, name, channel, snapshot)
-        self._suppress(snapshot)
+        if suppressed := snapshot.suppressed():
+            self._store.alerts.mark(suppressed)
         self._forget(snapshot)
 
     def problems(self) -> tuple[Problem, ...]:
@@ -146,34 +120,22 @@ class Notifier:
 
     # -- pending notices ---------------------------------------------------------------------------------
 
-    def _snapshot(self) -> _Snapshot:
-        store, now = self._store.alerts, self._now()
-        alerts, mutes = store.alerts(), store.mutes()
-        found = ((key, mute_of(key, mutes, now=now)) for key in alerts) if mutes else ()
-        muted = {key: mute for key, mute in found if mute is not None}
-        return _Snapshot(
-            alerts=alerts,
+    def _snapshot(self, config: Config) -> Snapshot:
+        store = self._store.alerts
+        return Snapshot(
+            alerts=store.alerts(),
             notified=store.notified(),
-            mutes=mutes,
-            now=now,
-            muted=muted,
-            network=alerts.get(NETWORK.key),
+            mutes=store.mutes(),
+            now=self._now(),
+            channels=tuple(self._channels),
+            dependent=config.hosts,
+            alert_policy_of=config.alert_policy_of,
+            channels_of_pattern=config.channels_of_pattern,
         )
 
-    def _begin(self, config: Config, name: str, channel: Channel, snapshot: _Snapshot) -> None:
-        cause = self._cause_known_to(name, snapshot)
-        found = (self._notice(alert, name, cause, snapshot) for alert in snapshot.alerts.values())
-        notices = [notice for notice in found if notice is not None]
-        mutes = [
-            mute_notice
-            for mute in snapshot.mutes
-            if name in self._recipients_of_mute(mute)
-            and (
-                mute_notice := mute_notice_for(
-                    mute, snapshot.notified.get((name, mute.key)), now=snapshot.now
-                )
-            )
-        ]
+    def _begin(self, config: Config, name: str, channel: Channel, snapshot: Snapshot) -> None:
+        """Begin to send a channel its pending notices, if there are any."""
+        notices, mutes = snapshot.notices(name), snapshot.mute_notices(name)
         around = surroundings_of(config, self._store, now=snapshot.now)
         language = config.language_of(name)
         with reading_in(language):
@@ -184,48 +146,6 @@ class Notifier:
         logged = message if language == "en" else message_of(notices, mutes, around) or message
         pending = _Pending(name, message, logged.text, notices, mutes)
         channel.deliveries.begin(partial(self._notify, channel, pending))
-
-    def _notice(self, alert: Alert, name: str, cause: Alert | None, snapshot: _Snapshot) -> Notice | None:
-        """Return the notice about an alert for a channel that knows the `cause`; None: none, or not now."""
-        notified = snapshot.notified.get((name, alert.key))
-        waits = self._is_dependent(alert) and is_held(alert, notified, cause)
-        is_muted = waits or alert.key in snapshot.muted
-        policy = self._alert_policy(alert.key)
-        return notice_for(alert, name, notified, policy, is_muted=is_muted, now=snapshot.now)
-
-    def _is_dependent(self, alert: Alert) -> bool:
-        """Whether an alert may be a consequence of the network that is down."""
-        return self._config is not None and alert.key in self._config.hosts
-
-    def _recipients(self, alert: Alert, snapshot: _Snapshot) -> set[str]:
-        """Return the channels that are notified of an alert now."""
-        policy = self._alert_policy(alert.key)
-        return {
-            name
-            for name in self._channels
-            if is_recipient(alert, name, snapshot.notified.get((name, alert.key)), policy, now=snapshot.now)
-        }
-
-    def _recipients_of_mute(self, mute: Mute) -> set[str]:
-        """Return the channels that are notified of a mute."""
-        if self._config is None:
-            return set()
-        return self._config.channels_of_pattern(mute.pattern) & self._channels.keys()
-
-    def _cause_known_to(self, name: str, snapshot: _Snapshot) -> Alert | None:
-        """Return the alert of the network if this channel is notified of it: else it would hear nothing."""
-        cause = snapshot.network
-        return cause if cause and name in self._recipients(cause, snapshot) else None
-
-    def _is_suppressed(self, alert: Alert, snapshot: _Snapshot) -> bool:
-        """Whether nobody needs to hear of an alert that has ended."""
-        if is_suppressed(alert, snapshot.muted.get(alert.key)):
-            return True
-        return self._is_dependent(alert) and is_consequence(alert, snapshot.network)
-
-    def _alert_policy(self, key: str) -> AlertPolicy:
-        """Return the alert policy of a key. For a poller that has left the config: that of tallyd itself."""
-        return AlertPolicy() if self._config is None else self._config.alert_policy_of(key)
 
     # -- delivery ----------------------------------------------------------------------------------------
 
@@ -276,48 +196,15 @@ class Notifier:
         fields = {"channel": name, "reason": reason, "next_try_in_s": pause_s}
         log.log(level, "notice not accepted, will retry", extra=fields)
 
-    def _suppress(self, snapshot: _Snapshot) -> None:
-        """Note alerts that are suppressed as notified, so that no channel gets them later."""
-        suppressed = {
-            (name, alert.key): Notified(alert.version, snapshot.now, is_open=False)
-            for alert in snapshot.alerts.values()
-            if self._is_suppressed(alert, snapshot)
-            for name in self._recipients(alert, snapshot)
-            if is_to_be_suppressed(alert, snapshot.notified.get((name, alert.key)))
-        }
-        if suppressed:
-            self._store.alerts.mark(suppressed)
-
-    # -- forgetting --------------------------------------------------------------------------------------
-
-    def _forget(self, snapshot: _Snapshot) -> None:
+    def _forget(self, snapshot: Snapshot) -> None:
         """Forget resolved alerts that all their recipients were notified of. Raises `StateError`."""
         # Wait for a busy channel: it notes its notification soon. If the alert were forgotten first, that
         # note would stay, and the next alert of the key (version 1 again) would count as notified.
         busy = {name for name, channel in self._channels.items() if channel.deliveries.is_running}
-
-        def is_notified(alert: Alert) -> bool:
-            suppressed = self._is_suppressed(alert, snapshot)
-            recipients = self._recipients(alert, snapshot)
-            return (
-                not alert.bad
-                and not recipients & busy
-                and all(
-                    is_settled(alert, snapshot.notified.get((name, alert.key)), is_suppressed=suppressed)
-                    for name in recipients
-                )
-            )
-
-        def is_mute_notified(mute: Mute) -> bool:
-            if mute.is_in_force(snapshot.now) or self._recipients_of_mute(mute) & busy:
-                return False
-            notified = [snapshot.notified.get((name, mute.key)) for name in self._recipients_of_mute(mute)]
-            return mute.ended_by is None or all(
-                each is None or not each.is_open or each.version == mute.version for each in notified
-            )
-
         self._store.alerts.forget(
-            is_notified, is_mute_settled=is_mute_notified, channels=frozenset(self._channels)
+            partial(snapshot.may_forget, busy=busy),
+            is_mute_settled=partial(snapshot.may_forget_mute, busy=busy),
+            channels=frozenset(self._channels),
         )
 
 

@@ -20,22 +20,19 @@ import pytest
 
 from tallyd.adapters.state import State
 from tallyd.core.alerts.daemon_alerts import NETWORK
-from tallyd.core.alerts.dependencies import is_consequence, is_held, network_down
-from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.dependencies import network_down
+from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import (
     AlertPolicy,
     Escalation,
     Notice,
     Notified,
     OwnText,
-    is_recipient,
-    is_settled,
-    is_suppressed,
-    is_to_be_suppressed,
     mute_notice_for,
     notice_for,
 )
 from tallyd.core.alerts.rules import Alert, Observations, Rules, acknowledge, evaluate
+from tallyd.core.alerts.snapshot import Snapshot
 from tallyd.core.alerts.values import At, Span
 from tallyd.core.alerts.wording import said, said_of_end
 from tallyd.core.reading import Problem
@@ -106,33 +103,37 @@ class Player:
         for key, letter in readings.items():
             self._read(key, letter)
         self._find_network(is_down=network)
-        alert_policy = AlertPolicy(
+        self.muted_since = (self.muted_since or self.now) if muted else None
+        before = len(self.heard)
+        snapshot = self._snapshot(quiet=quiet)
+        for channel in snapshot.channels:
+            if channel not in down:
+                self._notify(channel, snapshot)
+        self._suppress(snapshot)
+        self._forget(self._snapshot(quiet=quiet))
+        return self.heard[before:]
+
+    def _snapshot(self, *, quiet: bool) -> Snapshot:
+        """Return all there is now, for channels that hear of every mute of their own."""
+        policy = AlertPolicy(
             channels=self.channels,
             escalate=self.escalate,
             remind_every_s=self.remind_every_s,
             quiet=(ALWAYS,) if quiet else (),
         )
-        self.muted_since = (self.muted_since or self.now) if muted else None
-        since = self.muted_since or self.now
-        mute = Mute(pattern="divera/*", since=since, until=self.now + STEP, why="", by="")
-        mutes = (mute,) if muted else ()
-        before = len(self.heard)
-        for channel in set(self.every_channel) - set(down):
-            self._notify(channel, alert_policy, mutes)
-        self._suppress(alert_policy, mutes)
-        self._forget(alert_policy, mutes)
-        return self.heard[before:]
-
-    @property
-    def every_channel(self) -> tuple[str, ...]:
-        return (*self.channels, *(channel for step in self.escalate for channel in step.channels))
-
-    def _recipients(self, alert: Alert, alert_policy: AlertPolicy) -> list[str]:
-        return [
-            each
-            for each in self.every_channel
-            if is_recipient(alert, each, self.notified.get((each, alert.key)), alert_policy, now=self.now)
-        ]
+        since = self.muted_since
+        until = self.now + STEP
+        mute = Mute(pattern="divera/*", since=since or self.now, until=until, why="", by="")
+        return Snapshot(
+            alerts=dict(self.alerts),
+            notified=dict(self.notified),
+            mutes=(mute,) if since else (),
+            now=self.now,
+            channels={*self.channels, *(channel for step in self.escalate for channel in step.channels)},
+            dependent=(KEY, OTHER),
+            alert_policy_of=lambda _key: policy,
+            channels_of_pattern=lambda _pattern: set(),
+        )
 
     def _read(self, key: str, letter: str) -> None:
         if letter == "-":
@@ -176,43 +177,24 @@ class Player:
         self.closings.update(alert.key for alert in evaluation.closed)
         self.alerts |= {alert.key: alert for alert in evaluation.changed}
 
-    def _is_suppressed(self, alert: Alert, mutes: tuple[Mute, ...]) -> bool:
-        is_dependent = alert.key != NETWORK.key and is_consequence(alert, self.alerts.get(NETWORK.key))
-        return is_dependent or is_suppressed(alert, mute_of(alert.key, mutes, now=self.now))
+    def _notify(self, channel: str, snapshot: Snapshot) -> None:
+        for notice in snapshot.notices(channel):
+            key = notice.alert.key
+            self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
+            self.notified[channel, key] = Notified(notice.alert.version, self.now, notice.alert.is_open)
 
-    def _notify(self, channel: str, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
-        cause = self.alerts.get(NETWORK.key)
-        if cause and channel not in self._recipients(cause, alert_policy):
-            cause = None
-        for key, alert in self.alerts.items():
-            is_muted = mute_of(key, mutes, now=self.now) is not None
-            notified = self.notified.get((channel, key))
-            if key != NETWORK.key and is_held(alert, notified, cause):
-                is_muted = True
-            notice = notice_for(alert, channel, notified, alert_policy, is_muted=is_muted, now=self.now)
-            if notice is not None:
-                self.heard.append(Heard(channel, notice, self.now, self.lives.get(key, 0)))
-                self.notified[channel, key] = Notified(alert.version, self.now, alert.is_open)
+    def _suppress(self, snapshot: Snapshot) -> None:
+        found = snapshot.suppressed()
+        self.notified |= found
+        self.suppressed |= {
+            (channel, key, self.lives.get(key, 0), each.version) for (channel, key), each in found.items()
+        }
 
-    def _suppress(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
-        for key, alert in self.alerts.items():
-            if not self._is_suppressed(alert, mutes):
-                continue
-            for channel in self._recipients(alert, alert_policy):
-                if is_to_be_suppressed(alert, self.notified.get((channel, key))):
-                    self.notified[channel, key] = Notified(alert.version, self.now, is_open=False)
-                    self.suppressed.add((channel, key, self.lives.get(key, 0), alert.version))
-
-    def _forget(self, alert_policy: AlertPolicy, mutes: tuple[Mute, ...]) -> None:
-        suppressed_keys = {key for key, alert in self.alerts.items() if self._is_suppressed(alert, mutes)}
-        for key, alert in list(self.alerts.items()):
-            suppressed = key in suppressed_keys
-            heard = [self.notified.get((channel, key)) for channel in self._recipients(alert, alert_policy)]
-            if alert.over_at is None or alert.bad:
-                continue
-            if all(is_settled(alert, notified, is_suppressed=suppressed) for notified in heard):
+    def _forget(self, snapshot: Snapshot) -> None:
+        for key, alert in snapshot.alerts.items():
+            if alert.over_at is not None and snapshot.may_forget(alert, busy=()):
                 life = self.lives.get(key, 0)
-                if suppressed or alert.is_unwatched:
+                if snapshot.is_suppressed(alert) or alert.is_unwatched:
                     self.excused.add((key, life))
                 self.lives[key] = life + 1
                 del self.alerts[key]
