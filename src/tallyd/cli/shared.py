@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -23,7 +24,7 @@ from tallyd.core.language.messages import english, tr
 from tallyd.core.texts import listed, shortened
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import complain
-from tallyd.settings.types import did_you_mean
+from tallyd.settings.types import not_in_config
 
 MOST_WHY_CHARS = 200
 _logs: ContextVar[Logs | None] = ContextVar("logs", default=None)
@@ -125,16 +126,19 @@ def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Ta
     """Return the poller's jobs, or one of them; ends the command with status 2 if there is none."""
     pollers = tuple(config.settings.pollers)
     if poller not in pollers:
-        known = f"; the config has: {', '.join(pollers)}" if pollers else "; the config has none"
-        complain(f'tallyd: there is no poller "{poller}"{did_you_mean(poller, pollers) or known}')
-        raise typer.Exit(EXIT_USAGE)
+        wrong_usage(f'there is no poller "{poller}"{not_in_config(poller, pollers)}')
     tasks = poller_tasks(config, poller)
     chosen = tuple(task for task in tasks if job in (None, task.job.name))
     if not chosen:
         names = ", ".join(task.job.name for task in tasks)
-        complain(f'tallyd: poller "{poller}" has no job "{job}"; it has: {names}')
-        raise typer.Exit(EXIT_USAGE)
+        wrong_usage(f'poller "{poller}" has no job "{job}"; it has: {names}')
     return chosen
+
+
+def wrong_usage(text: str) -> NoReturn:
+    """End the command with status 2, and say why."""
+    complain(f"tallyd: {text}")
+    raise typer.Exit(EXIT_USAGE)
 
 
 def say_days(first: date, last: date) -> None:

@@ -77,31 +77,24 @@ class SourceError(Exception):
         self.status = status
 
 
-class RecordsError(Exception):
-    """The database of records cannot be used now. The call stored nothing. `text` says why."""
+class ExplainedError(Exception):
+    """A failure that is explained to people by its `text`."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
 
 
-class InboxError(Exception):
-    """A file or folder of an inbox cannot be used now. Nothing was changed. `text` says what and why."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+class RecordsError(ExplainedError):
+    """The database of records cannot be used now. The call stored nothing."""
 
 
-class DeliveryError(Exception):
-    """A channel did not accept a message.
+class InboxError(ExplainedError):
+    """A file or folder of an inbox cannot be used now. Nothing was changed."""
 
-    `text` says why (service, host, status) and never holds a URL or a token.
-    """
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+class DeliveryError(ExplainedError):
+    """A channel did not accept a message. The text (service, host, status) never holds a URL or a token."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

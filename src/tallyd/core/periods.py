@@ -20,14 +20,11 @@ LABELS: Mapping[By, tuple[str, ...]] = {
     "year": ("year",),
 }
 """The labels of a period. A week is that of ISO 8601, from Monday on: `2026-W48`."""
-_HEADINGS: Mapping[str, str] = {
-    "date": mark("date"),
-    "hour": mark("hour"),
-    "weekday": mark("weekday"),
-    "week": mark("week"),
-    "month": mark("month"),
-    "year": mark("year"),
-}
+NAMES = (
+    *(mark("date"), mark("hour"), mark("day"), mark("weekday")),
+    *(mark("week"), mark("month"), mark("year")),
+)
+"""The names of labels and periods, for the catalogs."""
 BEGIN = "begin"
 """The column with the first instant of an hour or a day."""
 
@@ -57,11 +54,7 @@ def period_columns(by: By) -> tuple[Column, ...]:
     return (
         *(begin if axis_of(by) == BEGIN else ()),
         *(
-            Column(
-                key=each,
-                heading=translation(_HEADINGS[each]),
-                is_vital=each != "weekday" or labels == (each,),
-            )
+            Column(key=each, heading=translation(each), is_vital=each != "weekday" or labels == (each,))
             for each in labels
         ),
     )

@@ -70,6 +70,12 @@ def show_json(content: Json) -> None:
     sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
+def show_file(text: str) -> None:
+    """Print the content of a file: CSV and HTML are UTF-8, whatever the locale says of stdout."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+
+
 def show_table(
     headings: Sequence[str],
     rows: Sequence[Row],

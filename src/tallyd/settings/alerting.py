@@ -28,6 +28,7 @@ from tallyd.settings.types import (
     TimeOfDay,
     as_tuple,
     did_you_mean,
+    not_at_top,
     within,
     wrong,
     wrong_each,
@@ -43,9 +44,7 @@ def _is_channel(name: str, info: ValidationInfo) -> str:
     """Return the name if `channels` at the top has it. The validation context holds the names."""
     known: tuple[str, ...] | None = (info.context or {}).get("channels")
     if known is not None and name not in known:
-        names = f"; it has: {', '.join(known)}" if known else ", which is empty"
-        hint = did_you_mean(name, known) or f" at the top of the file{names}"
-        raise wrong(f"no such channel in `channels`{hint}")
+        raise not_at_top("channel", name, known)
     return name
 
 

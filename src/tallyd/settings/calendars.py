@@ -22,7 +22,7 @@ from pydantic import (
 from tallyd.core.schedule.calendar import Calendar, DateRange, Holidays
 from tallyd.core.schedule.timetable import EVERY_DAY
 from tallyd.core.texts import shortened
-from tallyd.settings.types import Days, Strict, as_tuple, did_you_mean, wrong
+from tallyd.settings.types import Days, Strict, as_tuple, not_at_top, wrong
 
 CALENDAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
 _LONGEST_CODE = 3
@@ -175,10 +175,7 @@ def _known(written: object, info: ValidationInfo) -> Calendar:
         raise wrong("must be text: the name of a calendar")
     calendars: dict[str, Calendar] = (info.context or {}).get("calendars", {})
     if written not in calendars:
-        known = tuple(calendars)
-        names = f"; it has: {', '.join(known)}" if known else ", which is empty"
-        hint = did_you_mean(written, known) or f" at the top of the file{names}"
-        raise wrong(f"no such calendar in `calendars`{hint}")
+        raise not_at_top("calendar", written, tuple(calendars))
     return calendars[written]
 
 

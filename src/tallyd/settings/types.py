@@ -66,6 +66,19 @@ def did_you_mean(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> s
     return f'; did you mean "{near}"?' if near else ""
 
 
+def not_in_config(word: str, known: tuple[str, ...]) -> str:
+    """Return `; did you mean "x"?`, or, if no known word is similar, which there are."""
+    there_are = f"; the config has: {', '.join(known)}" if known else "; the config has none"
+    return did_you_mean(word, known) or there_are
+
+
+def not_at_top(noun: str, word: str, known: tuple[str, ...]) -> PydanticCustomError:
+    """Return the error for a name that is not among the `noun`s at the top of the file."""
+    names = f"; it has: {', '.join(known)}" if known else ", which is empty"
+    hint = did_you_mean(word, known) or f" at the top of the file{names}"
+    return wrong(f"no such {noun} in `{noun}s`{hint}")
+
+
 def nearest(word: str, known: tuple[str, ...], *, cutoff: float = 0.6) -> str:
     """Return the known word that is most similar, or "" if none is similar (cutoff 1: only the same)."""
     names = {name.casefold(): name for name in known}

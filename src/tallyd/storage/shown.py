@@ -12,7 +12,7 @@ from tallyd.config.model import Config
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
-from tallyd.core.errors import RecordsError
+from tallyd.core.errors import ExplainedError, RecordsError
 from tallyd.core.language.messages import tr
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Metric, StateTimeline, Table, main_tables, unreadable
@@ -22,12 +22,8 @@ from tallyd.storage.incidents import last_incidents_of
 log = logging.getLogger("tallyd")
 
 
-class BugError(Exception):
-    """A kind of poller has a bug in what it shows. `text` says so to people."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+class BugError(ExplainedError):
+    """A kind of poller has a bug in what it shows."""
 
 
 class Shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Final, TypeAlias
@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 from tallyd.contract.board import Asked
 from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Choice, main_tables
-from tallyd.core.periods import By
 from tallyd.core.timeline import RANGES, range_name
 from tallyd.presentation.html.view import View
 
@@ -19,14 +18,6 @@ MOST_ROWS: Final = 25_000
 MOST_LISTED: Final = 200
 """A choice of more values is a field to type into."""
 _RANGES: Final = {mark("Today"): 1, mark("7 days"): 7, mark("30 days"): 30, mark("12 months"): 365}
-_WAYS: Final[Mapping[By, str]] = {
-    "hour": mark("hour"),
-    "day": mark("day"),
-    "weekday": mark("weekday"),
-    "week": mark("week"),
-    "month": mark("month"),
-    "year": mark("year"),
-}
 _Range: TypeAlias = "tuple[str, str]"
 
 
@@ -53,12 +44,6 @@ def ranges(view: View, asked: Asked, board: Board, today: date, *, is_subject: b
         return
     for name, length in _RANGES.items():
         yield tr(name), of(today - timedelta(days=length - 1), today)
-
-
-def ways() -> Iterator[tuple[By, str]]:
-    """Yield what a table can be put together by, each with its name."""
-    for by, name in _WAYS.items():
-        yield by, translation(name)
 
 
 def _subjects(board: Board) -> int:

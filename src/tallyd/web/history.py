@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -19,12 +19,13 @@ from tallyd.core.alerts.incident_view import no_incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.panels import Board, Cell, unreadable
+from tallyd.core.periods import By
 from tallyd.core.schedule.days import day_of
 from tallyd.core.states import Timeline
 from tallyd.presentation.html.view import View
 from tallyd.storage.shown import BugError
 from tallyd.web.context import Context
-from tallyd.web.form import choices, ranges, ways
+from tallyd.web.form import choices, ranges
 from tallyd.web.http.cache import Cache
 from tallyd.web.incidents import lines_of
 
@@ -102,7 +103,7 @@ class History:
             "asked": asked,
             "past": board,
             "today": today,
-            "ways": [*ways()],
+            "ways": get_args(By),
             "ranges": [*ranges(view, asked, board, today, is_subject=bool(subject))],
             "choices": choices(poller.options(), board, asked),
             "file": f"{root}poller/{name}/report.csv?{_query(asked)}",

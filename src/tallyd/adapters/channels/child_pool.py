@@ -21,6 +21,7 @@ from datetime import timedelta
 from tallyd.adapters.child_process import environment, in_memory
 from tallyd.core.errors import DeliveryError, Stopped
 from tallyd.core.language.messages import english
+from tallyd.core.system_words import reason_of
 
 CHILD = (sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main")
 MOST_BYTES = 256 * 1024
@@ -66,8 +67,7 @@ class Children:
             with self._running_child(json.dumps(job).encode()) as child:
                 output = _read(child, deadline)
         except OSError as error:
-            why = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            return english("the sending process can't be started ({why})", why=why)
+            return english("the sending process can't be started ({why})", why=reason_of(error))
         if output is None:
             return ""
         with contextlib.suppress(ValueError, RecursionError):

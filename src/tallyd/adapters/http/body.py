@@ -8,24 +8,20 @@ from collections.abc import Iterator
 
 from tallyd.adapters.http.answer import Answer
 from tallyd.adapters.http.connection import PIECE_BYTES
-from tallyd.core.language.messages import english, mark_english
+from tallyd.adapters.http.errors import BadAnswer
+from tallyd.core.language.messages import mark_english
 
 _PLAIN = ("", "identity")
 _GZIP = ("gzip", "x-gzip")
 _GARBLED = mark_english("{host} sent a body that can't be unpacked")
 
 
-class Unusable(Exception):  # noqa: N818 # named after the finding
-    """The body arrived, but nothing can be done with it. `message` has a place for `{host}`."""
+class Unusable(BadAnswer):
+    """The body arrived, but nothing can be done with it."""
 
     def __init__(self, message: str, *, transient: bool, **values: str) -> None:
-        super().__init__(message)
+        super().__init__(message, **values)
         self.transient = transient
-        self._values = values
-
-    def reason(self, host: str) -> str:
-        """Return what is wrong, as a sentence about the host."""
-        return english(str(self), host=host, **self._values)
 
 
 async def read_body(answer: Answer, *, most_bytes: int) -> bytes:

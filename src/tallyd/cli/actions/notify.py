@@ -13,7 +13,7 @@ from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.presentation.terminal import complain, say
-from tallyd.settings.types import did_you_mean
+from tallyd.settings.types import not_in_config
 
 
 def notify(path: Path, channel: str, *, text: str | None) -> int:
@@ -21,8 +21,7 @@ def notify(path: Path, channel: str, *, text: str | None) -> int:
     config = load_config(path)
     known = tuple(config.settings.channels)
     if channel not in known:
-        names = f"; the config has: {', '.join(known)}" if known else "; the config has none"
-        complain(f'tallyd: there is no channel "{channel}"{did_you_mean(channel, known) or names}')
+        complain(f'tallyd: there is no channel "{channel}"{not_in_config(channel, known)}')
         return EXIT_USAGE
     with reading_in(config.language_of(channel)):
         message = trial(config.settings.name, text)

@@ -27,6 +27,7 @@ from tallyd.core.language.languages import LANGUAGES, Language, language, langua
 from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.privacy.redaction import Redactor
 from tallyd.core.questions import NO, Question, optional
+from tallyd.core.system_words import reason_of
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.presentation.terminal import complain, say
 from tallyd.settings.web import WebSettings
@@ -147,7 +148,7 @@ def _trouble_of(web: WebSettings) -> str | None:
             return tr(
                 "cannot listen on {address}: {reason}; type another port",
                 address=web.listen,
-                reason=translated((error.strerror or "").lower()),
+                reason=translated(reason_of(error)),
             )
     return None
 

@@ -15,6 +15,7 @@ from tallyd.config.problems import place_of
 from tallyd.core.errors import ConfigProblem
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.messages import tr
+from tallyd.core.system_words import reason_of
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
@@ -133,7 +134,7 @@ def _fault(folder: Path) -> str | None:
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue  # the missing or closed folder is further up
         except OSError as error:
-            return f"cannot check {one}: {(error.strerror or '').lower()}"
+            return f"cannot check {one}: {reason_of(error)}"
         if not stat.S_ISDIR(mode):
             return f"{one} is not a folder; choose another path"
         if os.access(one, os.W_OK | os.X_OK, effective_ids=True):

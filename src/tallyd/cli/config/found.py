@@ -14,6 +14,7 @@ from tallyd.contract.poller import Found
 from tallyd.core.errors import SourceError
 from tallyd.core.language.formats import number_text
 from tallyd.core.language.messages import english, tr
+from tallyd.core.system_words import reason_of
 from tallyd.presentation.terminal import complain, say, show_table
 
 
@@ -40,8 +41,7 @@ def _look_at(inbox: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        reason = (error.strerror or "").lower()
-        text = english("the inbox {inbox} cannot be used: {reason}", inbox=inbox, reason=reason)
+        text = english("the inbox {inbox} cannot be used: {reason}", inbox=inbox, reason=reason_of(error))
         raise SourceError(text, transient=True) from None
 
 

@@ -23,6 +23,7 @@ from urllib.parse import quote
 from tallyd.config.model import Config
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.leak_search import Finder, Personal
+from tallyd.core.system_words import reason_of
 from tallyd.core.texts import visible
 
 CHUNK_BYTES = 1 << 20
@@ -86,8 +87,7 @@ class Search:
 
     def _unreadable(self, error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):  # rotated, temporary, or never created
-            reason = translated((error.strerror or type(error).__name__).lower())
-            self.unread.append(f"{error.filename}: {reason}")
+            self.unread.append(f"{error.filename}: {translated(reason_of(error))}")
 
     def _search_file(self, path: Path) -> None:
         try:

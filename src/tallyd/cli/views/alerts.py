@@ -11,10 +11,8 @@ from shlex import quote
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import typer
-
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import Place, find_state, utc_now
+from tallyd.cli.shared import Place, find_state, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.config.reload import read_note
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
@@ -25,7 +23,7 @@ from tallyd.core.alerts.notices import AlertPolicy, Notified
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import At, Wording
 from tallyd.core.alerts.wording import said
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.language.formats import grouped
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import mark, tr, translated, translation
@@ -119,8 +117,7 @@ def members_of(place: Place, group: str) -> Callable[[str], bool]:
     if group not in names:
         there_are = f"; there is: {', '.join(names)}" if names else "; no poller has one"
         hint = did_you_mean(group, names) or there_are
-        complain(f'tallyd: there is no group "{visible(group)}" in the config{hint}')
-        raise typer.Exit(EXIT_USAGE)
+        wrong_usage(f'there is no group "{visible(group)}" in the config{hint}')
     members = {(poller, each) for poller, groups in known.items() for each in groups.get(group, ())}
     return lambda key: key_segments(key)[:2] in members
 

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-import typer
-
 from tallyd.adapters.inbox import Folder, Rejected
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.database import Database
-from tallyd.cli.shared import load_config, utc_now
+from tallyd.cli.shared import load_config, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.contract.passages import LedgerRow
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
@@ -142,12 +140,10 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
     ]
     names = tuple(one.name for one in found)
     if not found:
-        complain("tallyd: no poller in the config ingests files")
-        raise typer.Exit(EXIT_USAGE)
+        wrong_usage("no poller in the config ingests files")
     if asked is not None and asked not in names:
         known = did_you_mean(asked, names) or f"; these do: {', '.join(names)}"
-        complain(f'tallyd: there is no poller "{asked}" that ingests files{known}')
-        raise typer.Exit(EXIT_USAGE)
+        wrong_usage(f'there is no poller "{asked}" that ingests files{known}')
     return [one for one in found if asked in (None, one.name)]
 
 

@@ -8,25 +8,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-import typer
-
 from tallyd.adapters.state import StateError
-from tallyd.cli.shared import Place, say_days, utc_now
+from tallyd.cli.shared import Place, say_days, utc_now, wrong_usage
 from tallyd.cli.views.alerts import members_of, no_state, open_state, place_of, zone_of
 from tallyd.contract.board import AskedError
 from tallyd.core.alerts.incident_view import IncidentView, incident_json, incident_table
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.notices import AlertPolicy
-from tallyd.core.errors import EXIT_OK, EXIT_USAGE
+from tallyd.core.errors import EXIT_OK
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr
 from tallyd.core.panels import Board
 from tallyd.presentation.boards import BoardPrinter, table_csv
 from tallyd.presentation.invocation import called_here
-from tallyd.presentation.terminal import complain, show_json
+from tallyd.presentation.terminal import show_file, show_json
 from tallyd.storage.incidents import AskedIncidents, views_of
 
 
@@ -69,7 +66,7 @@ def _past_alerts(place: Place, wanted: Wanted, is_member: Callable[[str], bool])
             found = tuple(each for each in found if is_member(each.key))
             nothing = asked.why_nothing(state, now=now, group=wanted.group)
     except AskedError as error:
-        _usage(str(error))
+        wrong_usage(str(error))
     except (StateError, FileNotFoundError) as error:
         return no_state(error)
     views = _views(found, place, asked.zone, now)
@@ -96,14 +93,8 @@ def _show(
     if wanted.shape == "json":
         show_json([incident_json(view) for view in views])
     elif wanted.shape == "csv":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(table_csv(table, zone).encode("utf-8", "backslashreplace"))
+        show_file(table_csv(table, zone))
     else:
         printer = BoardPrinter(zone=zone, now=now, see_columns=tr("--wide, or --format csv"))
         printer.show("", Board(panels=(table,)), (table,))
     sys.stdout.flush()  # so that a reader who went away (`| head`) is noticed where it is handled
-
-
-def _usage(text: str) -> NoReturn:
-    complain(f"tallyd: {text}")
-    raise typer.Exit(EXIT_USAGE)

@@ -11,19 +11,18 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 
 import typer
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import has_not_run, load_config, say_days, utc_now
+from tallyd.cli.shared import has_not_run, load_config, say_days, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import last_incidents
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, RecordsError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
 from tallyd.core.language.formats import dated
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated
@@ -32,8 +31,8 @@ from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import listed
 from tallyd.presentation.boards import BoardPrinter, Chapter, board_json, chapters_csv, period_text
-from tallyd.presentation.terminal import complain, say, show_json
-from tallyd.settings.types import did_you_mean
+from tallyd.presentation.terminal import complain, say, show_file, show_json
+from tallyd.settings.types import not_in_config
 from tallyd.storage.past import StoredPast, past_of, poller_of
 from tallyd.storage.shown import BugError, Shown
 
@@ -63,9 +62,11 @@ def report(path: Path, wanted: Wanted) -> int:
     Ends the command with status 2 for options that make no sense, or name what does not exist.
     """
     if wanted.excel and wanted.shape in ("json", "html"):
-        _usage(f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}")
+        wrong_usage(
+            f"--excel is CSV, not {wanted.shape.upper()}; leave out --excel or --format {wanted.shape}"
+        )
     if wanted.table and wanted.shape in ("json", "html"):
-        _usage(f"--format {wanted.shape} has all tables; leave out --table")
+        wrong_usage(f"--format {wanted.shape} has all tables; leave out --table")
     config = load_config(path, lenient=True)
     with reading_in("en" if wanted.shape == "json" else config.settings.language):
         return _report(config, wanted, utc_now())
@@ -95,11 +96,6 @@ def _report(config: Config, wanted: Wanted, now: datetime) -> int:
     return EXIT_PROBLEM if troubles else EXIT_OK
 
 
-def _usage(text: str) -> NoReturn:
-    complain(f"tallyd: {text}")
-    raise typer.Exit(EXIT_USAGE)
-
-
 # -- what is stored -----------------------------------------------------------------------------------------
 
 
@@ -124,7 +120,7 @@ def _read(
             if chapter.table.rows or wanted.poller or not is_former:
                 chapters.append(chapter)
     if unknown and not chapters and not troubles:
-        _usage("; ".join(dict.fromkeys(unknown)))
+        wrong_usage("; ".join(dict.fromkeys(unknown)))
     return chapters, troubles
 
 
@@ -171,13 +167,12 @@ def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dic
     names = (wanted.poller,) if wanted.poller else dict.fromkeys((*configured, *state.readings.pollers()))
     known = {name: poller for name in names if (poller := poller_of(name, config, state, now=now))}
     if wanted.poller and not known:
-        has = f"; the config has: {', '.join(configured)}" if configured else "; the config has none"
-        hint = did_you_mean(wanted.poller, configured) or has
-        _usage(f'there is no poller "{wanted.poller}", and no reading of one{hint}')
+        hint = not_in_config(wanted.poller, configured)
+        wrong_usage(f'there is no poller "{wanted.poller}", and no reading of one{hint}')
     found = {name: poller for name, poller in known.items() if {*wanted.options} <= {*poller.options()}}
     if wanted.options and not found:
         with reading_in("en"):  # as every complaint about options
-            _usage(_why_not_together(wanted))
+            wrong_usage(_why_not_together(wanted))
     return found
 
 
@@ -234,12 +229,12 @@ def _whole(board: Board) -> tuple[Panel, ...]:
 def _show_csv(chapters: Sequence[Chapter], wanted: Wanted) -> None:
     if len({chapter.table.key for chapter in chapters}) > 1:
         names = ", ".join(chapter.poller for chapter in chapters)
-        _usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")
+        wrong_usage(f"one CSV can't hold pollers of different kinds; add --poller and one of: {names}")
     for note in dict.fromkeys(note for chapter in chapters for note in chapter.board.notes):
         complain(note, style="quiet")
     if chapters:
         name_pollers = not wanted.poller and len(chapters) > 1
-        _write(chapters_csv(chapters, excel=wanted.excel, name_pollers=name_pollers))
+        show_file(chapters_csv(chapters, excel=wanted.excel, name_pollers=name_pollers))
 
 
 def _show_html(config: Config, chapters: Sequence[Chapter], troubles: Sequence[str], now: datetime) -> None:
@@ -256,13 +251,7 @@ def _show_html(config: Config, chapters: Sequence[Chapter], troubles: Sequence[s
         complain(f"tallyd: {text}")
         raise typer.Exit(EXIT_PROBLEM) from None
     made = f"{dated(now.replace(second=0, microsecond=0), config.zone)} ({config.zone})"
-    _write(report_html(config.settings.name, made, chapters, troubles))
-
-
-def _write(text: str) -> None:
-    # As bytes: CSV and HTML are UTF-8 whatever the locale says of stdout.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    show_file(report_html(config.settings.name, made, chapters, troubles))
 
 
 def _json(chapter: Chapter, wanted: Wanted) -> Json:

@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from tallyd.core.system_words import reason_of
 from tallyd.core.texts import shortened
 from tallyd.pollers.servers.sources.extraction import Extraction, ReplyHeader
 from tallyd.pollers.servers.sources.http import HttpSource
@@ -67,7 +68,7 @@ def _certificates(written: str, info: ValidationInfo, *, load: Callable[[Path], 
     except ssl.SSLError:
         raise wrong(f"{path} must contain {what} (PEM), without a password") from None
     except OSError as error:
-        raise wrong(f"{path} cannot be read: {(error.strerror or '').lower()}") from None
+        raise wrong(f"{path} cannot be read: {reason_of(error)}") from None
     return str(path)
 
 
