@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
-from tallyd.core.panels import Metric
+from tallyd.core.metric import Metric
 from tallyd.core.stored import LastReading
 from tallyd.pollers.servers.boards.checks_table import lag_s_of
 from tallyd.pollers.servers.freshness import STATES, Known

@@ -14,7 +14,8 @@ from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import tr
-from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Choice, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.schedule.days import day_of
@@ -41,8 +42,8 @@ from tallyd.pollers.servers.boards.lag_history import (
     passed_s,
     read_changes,
     read_hours,
-    read_steps,
 )
+from tallyd.pollers.servers.boards.lag_steps import read_steps
 from tallyd.pollers.servers.boards.metrics import metrics_of
 from tallyd.pollers.servers.boards.target_board import one_board, shares_of, target_board, timeline_of
 from tallyd.pollers.servers.rounds.target_memory import CHECK, TargetMemory, memory_of

@@ -40,7 +40,8 @@ from tallyd.pollers.servers.boards.checks_table import (
     said_of,
     total_of,
 )
-from tallyd.pollers.servers.boards.lag_history import Change, Checks, Hour, Steps
+from tallyd.pollers.servers.boards.lag_history import Change, Checks, Hour
+from tallyd.pollers.servers.boards.lag_steps import Steps
 from tallyd.pollers.servers.freshness import Known
 from tallyd.pollers.servers.targets.target import Target
 
