@@ -17,7 +17,8 @@ from tallyd.core.json_reply import Unreadable, parse
 from tallyd.core.language.formats import number_text
 from tallyd.core.reading import Json, Reading, Slot
 from tallyd.core.schedule.timetable import Every
-from tallyd.settings.types import Duration, Seconds, Url
+from tallyd.settings.types import Duration, Seconds
+from tallyd.settings.urls import Url
 
 TOO_HOT = AlertKind(
     key="<poller>/temperature/too-hot",

@@ -22,7 +22,8 @@ from tallyd.config.reload import ActiveConfigNote
 from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Chart, Column, Metric, Stat, Table
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Chart, Column, Stat, Table
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.settings.web import WebSettings

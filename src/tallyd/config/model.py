@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.document import Document, read_document
+from tallyd.config.effective import Effective, alert_policy, effective_of
 from tallyd.config.folders import database_url, digest_of_url, inbox_problems
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
@@ -26,34 +27,14 @@ from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import NETWORK, OWN_KINDS
 from tallyd.core.alerts.mutes import may_meet
-from tallyd.core.alerts.notices import AlertPolicy, Escalation, OwnText
+from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.alerts.rules import OWN, Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.language.languages import Language
 from tallyd.core.naming import key_segments, problem_key
-from tallyd.retry import Policy
-from tallyd.settings.alerting import AlertSettings
 from tallyd.settings.calendars import calendars_in
-from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import holds_password
-from tallyd.settings.types import Strict
-
-S = TypeVar("S", bound=Strict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effective:
-    """The settings of one poller after its own keys were merged over the top of the file.
-
-    `own_policies` are the alert policies of the subjects that have their own.
-    """
-
-    zone: ZoneInfo
-    policy: Policy
-    keep_days: int | None
-    alert_policy: AlertPolicy
-    own_policies: Mapping[str, AlertPolicy]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,30 +92,16 @@ class Config:
 
     @cached_property
     def _effective(self) -> dict[str, Effective]:
-        return {name: self._merge(name) for name in self.settings.pollers}
-
-    def _merge(self, name: str) -> Effective:
-        poller = self.settings.pollers[name]
-        retry = _merged(self.settings.retry, poller.retry)
-        out = _merged(self.settings.out, poller.out)
-        said = self.settings.out.model_fields_set | (poller.out.model_fields_set if poller.out else set())
-        keep_days = out.keep_days if "keep_days" in said else poller.default_keep_days()
-        # Texts are not merged: those at the top are for tallyd's own problems.
-        alerts = _merged(self.settings.alerts.model_copy(update={"texts": {}}), poller.alerts)
-        zone = poller.timezone or self.zone
-        alert_policy = _alert_policy(alerts, zone, self.tallyd)
-        return Effective(
-            zone=zone,
-            policy=_policy(retry),
-            keep_days=keep_days,
-            alert_policy=alert_policy,
-            own_policies=poller.own_policies(alert_policy),
-        )
+        pollers = self.settings.pollers.items()
+        return {
+            name: effective_of(poller, self.settings, self.zone, tallyd=self.tallyd)
+            for name, poller in pollers
+        }
 
     @property
     def own_alert_policy(self) -> AlertPolicy:
         """Return the policy for tallyd's own problems; they do not count readings."""
-        return replace(_alert_policy(self.settings.alerts, self.zone, self.tallyd), rules=Rules())
+        return replace(alert_policy(self.settings.alerts, self.zone, tallyd=self.tallyd), rules=Rules())
 
     @cached_property
     def hosts(self) -> Mapping[str, str]:
@@ -219,34 +186,6 @@ class Config:
     def changed_from(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
         """Return the keys that differ from those of a running daemon (its `fixed`)."""
         return tuple(key for key, value in self.fixed.items() if fixed.get(key, value) != value)
-
-
-def _merged(top: S, own: Strict | None) -> S:
-    changed = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
-    return top.model_copy(update=changed)
-
-
-def _policy(retry: RetrySettings) -> Policy:
-    return Policy(
-        attempts=retry.attempts,
-        first_wait_s=retry.first_wait,
-        longest_wait_s=retry.longest_wait,
-        give_up_after_s=retry.give_up_after,
-    )
-
-
-def _alert_policy(alerts: AlertSettings, zone: ZoneInfo, tallyd: str) -> AlertPolicy:
-    return AlertPolicy(
-        channels=tuple(dict.fromkeys(alerts.channels)),
-        rules=Rules(alerts.raise_after, alerts.resolve_after),
-        remind_every_s=alerts.remind_every,
-        depends=alerts.depends,
-        escalate=tuple(Escalation(each.after, each.channels) for each in alerts.escalate),
-        quiet=tuple(each.hours for each in alerts.quiet_hours),
-        zone=zone,
-        tallyd=tallyd,
-        texts={what: OwnText(each.text, each.over) for what, each in alerts.texts.items()},
-    )
 
 
 LookClosely: TypeAlias = "Callable[[Config], tuple[ConfigProblem, ...]]"

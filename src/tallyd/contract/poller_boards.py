@@ -11,7 +11,8 @@ from tallyd.core.alerts.incident_states import incident_shares, incident_timelin
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.history import Entry, Group, missed_slot, reading_of_numbers
 from tallyd.core.language.messages import tr
-from tallyd.core.panels import Board, Choice, Metric, StateTimeline, Table
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Choice, StateTimeline, Table
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 from tallyd.core.readings_board import newest_board, number_metric, readings_board

@@ -56,9 +56,8 @@ class Column:
     """A column of a table. `key` names it for programs, `heading` for people, `legend` in a chart.
 
     `option`: each cell is a value of this option of the board, so that a page can link to it; `is_subject`:
-    that value has a view of its own. A narrow
-    terminal and a card keep `is_vital` columns; the terminal prints an `is_note` column below its row. Only
-    programs see one that `is_for_programs`.
+    that value has a view of its own. A narrow terminal and a card keep `is_vital` columns; the terminal
+    prints an `is_note` column below its row. Only programs see one that `is_for_programs`.
     """
 
     key: str
@@ -104,9 +103,7 @@ class Table:
     @property
     def shown(self) -> tuple[tuple[int, Column], ...]:
         """The columns that people see, each with its place."""
-        return tuple(
-            (place, column) for place, column in enumerate(self.columns) if not column.is_for_programs
-        )
+        return tuple((place, each) for place, each in enumerate(self.columns) if not each.is_for_programs)
 
     def newest(self, most: int | None) -> tuple[tuple[Cell, ...], ...]:
         """Return the rows that have room; None: all of them, in their order."""
@@ -206,6 +203,7 @@ class StateTimeline:
     @property
     def table(self) -> Table:
         """The spans: the worst state of each, how long that held, and for how long there is no data."""
+        spans = self.timeline.spans
         return Table(
             key=self.key,
             title=self.title,
@@ -216,10 +214,7 @@ class StateTimeline:
                 Column(key="state_s", heading=tr("for"), unit="seconds", is_vital=True),
                 Column(key="no_data_s", heading=tr("no data"), unit="seconds"),
             ),
-            rows=tuple(
-                (each.begin, each.end, each.worst, each.worst_s, each.no_data_s)
-                for each in self.timeline.spans
-            ),
+            rows=tuple((each.begin, each.end, each.worst, each.worst_s, each.no_data_s) for each in spans),
             nothing=self.nothing,
             is_newest_last=True,
         )
@@ -275,19 +270,6 @@ class Board:
         return tuple(panel for panel in (*self.panels, *self.details) if isinstance(panel, Stat))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metric:
-    """A Prometheus gauge: `labels` are the names of its labels, `samples` pairs of their values and a number.
-
-    A number that is hidden or not known has no sample.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
-    samples: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
-
-
 def unreadable(reason: str) -> str:
     """Return the trouble of a board whose numbers cannot be read."""
     return tr("The numbers can't be read now: {reason}.", reason=translated(reason))
@@ -312,7 +294,6 @@ def main_tables(panels: Sequence[Panel]) -> tuple[Table, ...]:
 
 def tables_of(panels: Sequence[Panel]) -> tuple[Table, ...]:
     """Return the tables in the order of the panels, also those of charts and heatmaps; each once."""
-    tables = (
-        panel if isinstance(panel, Table) else panel.table for panel in panels if not isinstance(panel, Stat)
-    )
+    shown = (panel for panel in panels if not isinstance(panel, Stat))
+    tables = (panel if isinstance(panel, Table) else panel.table for panel in shown)
     return tuple({table.key: table for table in tables}.values())

@@ -9,7 +9,8 @@ from functools import reduce
 from tallyd.core.history import Entry, Group, Status, statuses, why_no_number
 from tallyd.core.language.formats import dated
 from tallyd.core.language.messages import tr
-from tallyd.core.panels import Board, Choice, Gap, Metric, Stat
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Choice, Gap, Stat
 from tallyd.core.periods import By
 from tallyd.core.readings_tables import Readings, hidden_of, key_of
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from tallyd.core.texts import UNPRINTABLE
 from tallyd.settings.secrets import NEAR_REFERENCE, Secret, is_placeholder
-from tallyd.settings.types import is_loopback, is_secret_name
+from tallyd.settings.urls import is_loopback, is_secret_name
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """The name of a header: a token of RFC 9110, section 5.6.2."""

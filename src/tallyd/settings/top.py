@@ -9,17 +9,8 @@ from pydantic import AfterValidator, Field
 
 from tallyd.settings.pollers import OutOverride
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import (
-    Duration,
-    FolderPath,
-    Seconds,
-    Strict,
-    check_unambiguous,
-    is_secret_name,
-    parse_url,
-    within,
-    wrong,
-)
+from tallyd.settings.types import Duration, FolderPath, Seconds, Strict, within, wrong
+from tallyd.settings.urls import check_unambiguous, is_secret_name, parse_url
 
 _DATABASES = ("sqlite:///", "postgresql+psycopg://", "mysql+pymysql://", "mariadb+pymysql://")
 

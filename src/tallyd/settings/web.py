@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from tallyd.core.language.messages import english
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import Strict, Url, as_tuple, wrong
+from tallyd.settings.types import Strict, as_tuple, wrong
+from tallyd.settings.urls import Url
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)

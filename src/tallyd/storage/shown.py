@@ -14,8 +14,9 @@ from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.errors import ExplainedError, RecordsError
 from tallyd.core.language.messages import tr
+from tallyd.core.metric import Metric
 from tallyd.core.naming import key_segments
-from tallyd.core.panels import Board, Metric, StateTimeline, Table, main_tables, unreadable
+from tallyd.core.panels import Board, StateTimeline, Table, main_tables, unreadable
 from tallyd.core.stored import LastReading
 from tallyd.storage.incidents import last_incidents_of
 

@@ -79,23 +79,18 @@ class Page:
     def overview(self, request: Request) -> Response:
         """All pollers, a card each, with the last incidents and how tallyd itself was."""
         _refuse_others(request, ())
-        root = root_of(request.url.path)
+        root, query = root_of(request.url.path), kept(request.query_params)
 
         def values(cards: Cards) -> Mapping[str, Any]:
-            view = View(
-                zone=self._context.config().zone,
-                now=self._context.now(),
-                most_rows=MOST_OWN,
-                query=kept(request.query_params),
-            )
+            zone, now = self._context.config().zone, self._context.now()
             return {
                 "here": "/",
-                "cards": self._cards(cards, self._pollers, f"{root}poller/", kept(request.query_params)),
+                "cards": self._cards(cards, self._pollers, f"{root}poller/", query),
                 "days": {name: self._history.last_day(name) for name in self._pollers},
                 "incidents": last_lines(self._context),
                 "own": self._context.own_states(),
                 "hosts": self._context.hosts_table(),
-                "view": view,
+                "view": View(zone=zone, now=now, most_rows=MOST_OWN, query=query),
             }
 
         return self._answer(request, "overview", ("head", "nav", "cards"), values)

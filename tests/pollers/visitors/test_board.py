@@ -18,7 +18,8 @@ from tallyd.contract.corrections import Correction
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
-from tallyd.core.panels import Board, Cell, Chart, Gap, Metric, Table, tables_of
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Cell, Chart, Gap, Table, tables_of
 from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json, OutboxMessage
 from tallyd.core.states import State

@@ -25,7 +25,7 @@ from tallyd.adapters.http.responses import followed, is_whole, moved, parse_date
 from tallyd.contract.http import Reply, Request
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.core.language.messages import english, mark_english
-from tallyd.settings.types import is_loopback
+from tallyd.settings.urls import is_loopback
 
 MOST_REDIRECTS: Final = 5
 MOST_BYTES: Final = 8 * 1024 * 1024

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from tallyd.core.history import Entry
-from tallyd.core.panels import Gap, Metric
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Gap
 from tallyd.pollers.divera.board import group_of
 from tallyd.pollers.divera.fulfilment import verdict
 from tallyd.pollers.divera.requirement import Requirement

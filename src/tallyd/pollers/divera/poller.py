@@ -19,8 +19,9 @@ from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
 from tallyd.core.history import Entry, statuses
 from tallyd.core.language.messages import mark, tr
+from tallyd.core.metric import Metric
 from tallyd.core.naming import problem_key
-from tallyd.core.panels import Board, Metric, StateTimeline
+from tallyd.core.panels import Board, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At

@@ -20,18 +20,8 @@ from tallyd.core.texts import listed, visible
 from tallyd.pollers.divera.client import PULL_URL, USERS_URL, is_pull_url, is_users_url
 from tallyd.pollers.divera.requirement import STATUS_ID, Requirement
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import (
-    Days,
-    Duration,
-    Seconds,
-    TimeOfDay,
-    Url,
-    as_tuple,
-    is_loopback,
-    is_secret_name,
-    wrong,
-    wrong_each,
-)
+from tallyd.settings.types import Days, Duration, Seconds, TimeOfDay, as_tuple, wrong, wrong_each
+from tallyd.settings.urls import Url, is_loopback, is_secret_name
 
 _KEY = re.compile(r"[!#-&(-~]+")  # ASCII without spaces and quotes
 _SMALLEST_HIDE_BELOW = 3

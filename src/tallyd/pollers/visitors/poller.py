@@ -19,7 +19,8 @@ from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import english, mark, tr
-from tallyd.core.panels import Board, Metric, Table
+from tallyd.core.metric import Metric
+from tallyd.core.panels import Board, Table
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot

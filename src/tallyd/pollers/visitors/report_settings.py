@@ -20,16 +20,8 @@ from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.report.upstream import TAGS, Tag
 from tallyd.settings.headers import HEADER_NAME, Headers, unencrypted_header
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import (
-    Duration,
-    KeylessUrl,
-    Seconds,
-    Strict,
-    as_tuple,
-    within,
-    wrong,
-    wrong_each,
-)
+from tallyd.settings.types import Duration, Seconds, Strict, as_tuple, within, wrong, wrong_each
+from tallyd.settings.urls import KeylessUrl
 
 SHORTEST_EVERY_S: Final = 10.0
 MOST_CORRECTED_S: Final = 31 * 86400.0

@@ -141,7 +141,9 @@ class WebServer:
         while not self._is_stopping:
             self._changed.clear()
             trouble = await self._try_to_serve(self._wanted)
-            self._note(trouble)
+            if trouble is not None and trouble != self.trouble:
+                log.warning("page not served", extra={"reason": trouble})
+            self.trouble = trouble
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._again_after_s if trouble else None)
         self._leave()
@@ -223,11 +225,6 @@ class WebServer:
             self._ending.add(page)
             page.task.add_done_callback(lambda _task: self._ending.discard(page))
             page.end()
-
-    def _note(self, trouble: str | None) -> None:
-        if trouble is not None and trouble != self.trouble:
-            log.warning("page not served", extra={"reason": trouble})
-        self.trouble = trouble
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -16,7 +16,7 @@ from tallyd.core.language.messages import english
 from tallyd.pollers.servers.sources.extraction import Extraction
 from tallyd.pollers.servers.sources.source import Answer
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import other_host
+from tallyd.settings.urls import other_host
 
 # A cache in between would answer with old data, which is not the fault of the server.
 _HEADERS: Final = {"Accept": "application/json, */*;q=0.5", "Cache-Control": "no-cache"}

@@ -13,7 +13,7 @@ from tallyd.core.json_reply import Unreadable
 from tallyd.core.language.messages import english, mark
 from tallyd.pollers.servers.sources.source import Answer, took
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import other_host
+from tallyd.settings.urls import other_host
 
 
 @dataclass(frozen=True, slots=True)

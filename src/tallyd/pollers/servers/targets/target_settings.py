@@ -22,7 +22,6 @@ from tallyd.settings.top import check_database
 from tallyd.settings.types import (
     Days,
     Duration,
-    KeylessUrl,
     Seconds,
     Strict,
     TimeOfDay,
@@ -34,6 +33,7 @@ from tallyd.settings.types import (
     wrong,
     wrong_each,
 )
+from tallyd.settings.urls import KeylessUrl
 
 _FORMS = ("iso", "epoch", "epoch_ms")
 _TRIED = datetime(2026, 11, 20, 12, 59, tzinfo=UTC)

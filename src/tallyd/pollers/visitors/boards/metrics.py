@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from tallyd.core.panels import Metric
+from tallyd.core.metric import Metric
 from tallyd.pollers.visitors.inside import DayCount, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
