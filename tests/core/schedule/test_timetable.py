@@ -34,48 +34,35 @@ def at(*times: str, days: frozenset[int] = frozenset(range(7))) -> At:
     return At(tuple(time.fromisoformat(one) for one in times), days)
 
 
+def rows(table: str) -> list[list[str]]:
+    """Return the words of each line."""
+    return [line.split() for line in table.strip().splitlines()]
+
+
+MOVED_ON = rows("""
+    Europe/Berlin        2026-03-29  02:30  2026-03-29T01:30Z  03:30
+    Europe/Dublin        2026-03-29  01:30  2026-03-29T01:30Z  02:30
+    America/New_York     2026-03-08  02:30  2026-03-08T07:30Z  03:30
+    America/St_Johns     2026-03-08  02:30  2026-03-08T06:00Z  03:30
+    Australia/Lord_Howe  2026-10-04  02:15  2026-10-03T15:45Z  02:45
+    Pacific/Chatham      2026-09-27  03:00  2026-09-26T14:15Z  04:00
+    Asia/Kathmandu       1986-01-01  00:10  1985-12-31T18:40Z  00:25
+    America/Sao_Paulo    2018-11-04  00:30  2018-11-04T03:30Z  01:30
+    America/Asuncion     2023-10-01  00:30  2023-10-01T04:30Z  01:30
+    Asia/Tehran          2022-03-22  00:30  2022-03-21T21:00Z  01:30
+    Africa/Cairo         2024-04-26  00:30  2024-04-25T22:30Z  01:30
+    Africa/Casablanca    2024-04-14  02:30  2024-04-14T02:30Z  03:30
+    Antarctica/Troll     2026-03-29  01:30  2026-03-29T01:30Z  03:30
+    America/Nuuk         2025-03-29  23:30  2025-03-30T01:30Z  00:30
+    Pacific/Apia         2011-12-30  08:00  2011-12-30T18:00Z  08:00
+""")
+"""By half an hour in Lord Howe, by two in Troll; at 02:45 in Chatham; at midnight in Sao Paulo, Asuncion,
+Tehran and Cairo; into the next day in Nuuk; in Ramadan in Casablanca; a day that never was in Apia.
+"""
+
+
 @pytest.mark.parametrize(
-    ("zone", "day", "time_of_day", "instant", "real"),
-    [
-        pytest.param("Europe/Berlin", "2026-03-29", "02:30", "2026-03-29T01:30Z", "03:30", id="Berlin"),
-        pytest.param("Europe/Dublin", "2026-03-29", "01:30", "2026-03-29T01:30Z", "02:30", id="Dublin"),
-        pytest.param("America/New_York", "2026-03-08", "02:30", "2026-03-08T07:30Z", "03:30", id="New-York"),
-        pytest.param("America/St_Johns", "2026-03-08", "02:30", "2026-03-08T06:00Z", "03:30", id="St-Johns"),
-        pytest.param(
-            "Australia/Lord_Howe", "2026-10-04", "02:15", "2026-10-03T15:45Z", "02:45", id="Lord-Howe-30-min"
-        ),
-        pytest.param(
-            "Pacific/Chatham", "2026-09-27", "03:00", "2026-09-26T14:15Z", "04:00", id="Chatham-at-02:45"
-        ),
-        pytest.param("Asia/Kathmandu", "1986-01-01", "00:10", "1985-12-31T18:40Z", "00:25", id="Kathmandu"),
-        pytest.param(
-            "America/Sao_Paulo", "2018-11-04", "00:30", "2018-11-04T03:30Z", "01:30", id="Sao-Paulo-midnight"
-        ),
-        pytest.param(
-            "America/Asuncion", "2023-10-01", "00:30", "2023-10-01T04:30Z", "01:30", id="Asuncion-midnight"
-        ),
-        pytest.param(
-            "Asia/Tehran", "2022-03-22", "00:30", "2022-03-21T21:00Z", "01:30", id="Tehran-midnight"
-        ),
-        pytest.param(
-            "Africa/Cairo", "2024-04-26", "00:30", "2024-04-25T22:30Z", "01:30", id="Cairo-midnight"
-        ),
-        pytest.param(
-            "Africa/Casablanca", "2024-04-14", "02:30", "2024-04-14T02:30Z", "03:30", id="Casablanca-Ramadan"
-        ),
-        pytest.param("Antarctica/Troll", "2026-03-29", "01:30", "2026-03-29T01:30Z", "03:30", id="Troll-2-h"),
-        pytest.param(
-            "America/Nuuk", "2025-03-29", "23:30", "2025-03-30T01:30Z", "00:30", id="Nuuk-into-the-next-day"
-        ),
-        pytest.param(
-            "Pacific/Apia",
-            "2011-12-30",
-            "08:00",
-            "2011-12-30T18:00Z",
-            "08:00",
-            id="Apia-a-day-that-never-was",
-        ),
-    ],
+    ("zone", "day", "time_of_day", "instant", "real"), MOVED_ON, ids=[zone for zone, *_ in MOVED_ON]
 )
 def test_a_time_that_does_not_exist_runs_once_moved_on_by_the_gap(
     zone: str, day: str, time_of_day: str, instant: str, real: str
@@ -86,34 +73,28 @@ def test_a_time_that_does_not_exist_runs_once_moved_on_by_the_gap(
     assert datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).time() == time.fromisoformat(real)
 
 
+TWICE = rows("""
+    Europe/Berlin        2026-10-25  02:30  2026-10-25T00:30Z
+    Europe/Dublin        2026-10-25  01:30  2026-10-25T00:30Z
+    America/New_York     2026-11-01  01:30  2026-11-01T05:30Z
+    America/Havana       2026-11-01  00:30  2026-11-01T04:30Z
+    America/St_Johns     2026-11-01  01:30  2026-11-01T04:00Z
+    Australia/Lord_Howe  2026-04-05  01:45  2026-04-04T14:45Z
+    Pacific/Chatham      2026-04-05  03:00  2026-04-04T13:15Z
+    Pacific/Apia         2012-04-01  03:30  2012-03-31T13:30Z
+    America/Sao_Paulo    2018-02-17  23:30  2018-02-18T01:30Z
+    America/Asuncion     2024-03-23  23:30  2024-03-24T02:30Z
+    America/Nuuk         2025-10-25  23:30  2025-10-26T00:30Z
+    Asia/Tehran          2022-09-21  23:30  2022-09-21T19:00Z
+    Africa/Cairo         2024-10-31  23:30  2024-10-31T20:30Z
+    Africa/Casablanca    2024-03-10  02:30  2024-03-10T01:30Z
+    Antarctica/Troll     2026-10-25  01:30  2026-10-24T23:30Z
+    Antarctica/Troll     2026-10-25  02:30  2026-10-25T00:30Z
+""")
+
+
 @pytest.mark.parametrize(
-    ("zone", "day", "time_of_day", "instant"),
-    [
-        pytest.param("Europe/Berlin", "2026-10-25", "02:30", "2026-10-25T00:30Z", id="Berlin"),
-        pytest.param("Europe/Dublin", "2026-10-25", "01:30", "2026-10-25T00:30Z", id="Dublin"),
-        pytest.param("America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30Z", id="New-York"),
-        pytest.param("America/Havana", "2026-11-01", "00:30", "2026-11-01T04:30Z", id="Havana"),
-        pytest.param("America/St_Johns", "2026-11-01", "01:30", "2026-11-01T04:00Z", id="St-Johns"),
-        pytest.param(
-            "Australia/Lord_Howe", "2026-04-05", "01:45", "2026-04-04T14:45Z", id="Lord-Howe-30-min"
-        ),
-        pytest.param("Pacific/Chatham", "2026-04-05", "03:00", "2026-04-04T13:15Z", id="Chatham"),
-        pytest.param("Pacific/Apia", "2012-04-01", "03:30", "2012-03-31T13:30Z", id="Apia"),
-        pytest.param(
-            "America/Sao_Paulo", "2018-02-17", "23:30", "2018-02-18T01:30Z", id="Sao-Paulo-midnight"
-        ),
-        pytest.param("America/Asuncion", "2024-03-23", "23:30", "2024-03-24T02:30Z", id="Asuncion-midnight"),
-        pytest.param("America/Nuuk", "2025-10-25", "23:30", "2025-10-26T00:30Z", id="Nuuk-midnight"),
-        pytest.param("Asia/Tehran", "2022-09-21", "23:30", "2022-09-21T19:00Z", id="Tehran-midnight"),
-        pytest.param("Africa/Cairo", "2024-10-31", "23:30", "2024-10-31T20:30Z", id="Cairo-midnight"),
-        pytest.param(
-            "Africa/Casablanca", "2024-03-10", "02:30", "2024-03-10T01:30Z", id="Casablanca-Ramadan"
-        ),
-        pytest.param(
-            "Antarctica/Troll", "2026-10-25", "01:30", "2026-10-24T23:30Z", id="Troll-2-h-its-start"
-        ),
-        pytest.param("Antarctica/Troll", "2026-10-25", "02:30", "2026-10-25T00:30Z", id="Troll-2-h-its-end"),
-    ],
+    ("zone", "day", "time_of_day", "instant"), TWICE, ids=[f"{zone} {time}" for zone, _, time, _ in TWICE]
 )
 def test_a_time_that_comes_twice_runs_once_the_first_time(
     zone: str, day: str, time_of_day: str, instant: str
@@ -124,113 +105,43 @@ def test_a_time_that_comes_twice_runs_once_the_first_time(
     assert local_day(zone, at(time_of_day), day) == [instant]
 
 
-@pytest.mark.parametrize(
-    ("zone", "first", "last", "expected"),
-    [
-        pytest.param(
-            "Europe/Berlin",
-            "2026-03-28",
-            "2026-03-30",
-            ["2026-03-28T07:00Z", "2026-03-29T06:00Z", "2026-03-30T06:00Z"],
-            id="Berlin-spring",
-        ),
-        pytest.param(
-            "Europe/Berlin",
-            "2026-10-24",
-            "2026-10-26",
-            ["2026-10-24T06:00Z", "2026-10-25T07:00Z", "2026-10-26T07:00Z"],
-            id="Berlin-autumn",
-        ),
-        pytest.param(
-            "Antarctica/Troll",
-            "2026-03-28",
-            "2026-03-30",
-            ["2026-03-28T08:00Z", "2026-03-29T06:00Z", "2026-03-30T06:00Z"],
-            id="Troll-spring",
-        ),
-        pytest.param(
-            "Asia/Kolkata",
-            "2026-03-29",
-            "2026-03-31",
-            ["2026-03-29T02:30Z", "2026-03-30T02:30Z", "2026-03-31T02:30Z"],
-            id="Kolkata-never-changes",
-        ),
-        pytest.param(
-            "Asia/Kathmandu",
-            "2026-10-25",
-            "2026-10-26",
-            ["2026-10-25T02:15Z", "2026-10-26T02:15Z"],
-            id="Kathmandu-5:45",
-        ),
-        pytest.param(
-            "Pacific/Apia",
-            "2011-12-29",
-            "2012-01-01",
-            ["2011-12-29T18:00Z", "2011-12-30T18:00Z", "2011-12-31T18:00Z", "2012-01-01T18:00Z"],
-            id="Apia-goes-from-Thursday-to-Saturday",
-        ),
-        pytest.param(
-            "America/Asuncion",
-            "2024-10-05",
-            "2024-10-07",
-            ["2024-10-05T12:00Z", "2024-10-06T11:00Z", "2024-10-07T11:00Z"],
-            id="Asuncion-its-last-change",
-        ),
-    ],
-)
-def test_eight_in_the_morning_stays_eight_in_the_morning(
-    zone: str, first: str, last: str, expected: list[str]
-) -> None:
-    assert instants(zone, at("08:00"), first=first, last=last) == expected
+EIGHT = rows("""
+    Europe/Berlin     2026-03-28T07:00Z  2026-03-29T06:00Z  2026-03-30T06:00Z
+    Europe/Berlin     2026-10-24T06:00Z  2026-10-25T07:00Z  2026-10-26T07:00Z
+    Antarctica/Troll  2026-03-28T08:00Z  2026-03-29T06:00Z  2026-03-30T06:00Z
+    Asia/Kolkata      2026-03-29T02:30Z  2026-03-30T02:30Z  2026-03-31T02:30Z
+    Asia/Kathmandu    2026-10-25T02:15Z  2026-10-26T02:15Z
+    Pacific/Apia      2011-12-29T18:00Z  2011-12-30T18:00Z  2011-12-31T18:00Z  2012-01-01T18:00Z
+    America/Asuncion  2024-10-05T12:00Z  2024-10-06T11:00Z  2024-10-07T11:00Z
+""")
+"""Kolkata never changes its clocks, Apia goes from Thursday to Saturday, and Asuncion has its last change."""
 
 
-@pytest.mark.parametrize(
-    ("zone", "day", "when", "expected"),
-    [
-        pytest.param(
-            "Europe/Berlin",
-            "2026-03-29",
-            at("02:30", "03:30"),
-            {"2026-03-29T03:30:00": "2026-03-29T01:30Z"},
-            id="Berlin-02:30-lands-on-03:30",
-        ),
-        pytest.param(
-            "Europe/Berlin",
-            "2026-03-29",
-            at("02:30", "02:45", "03:30"),
-            {"2026-03-29T03:30:00": "2026-03-29T01:30Z", "2026-03-29T02:45:00": "2026-03-29T01:45Z"},
-            id="Berlin-one-of-two-lands-on-03:30",
-        ),
-        pytest.param(
-            "Australia/Lord_Howe",
-            "2026-10-04",
-            at("02:15", "02:45"),
-            {"2026-10-04T02:45:00": "2026-10-03T15:45Z"},
-            id="Lord-Howe-30-min",
-        ),
-        pytest.param(
-            "America/Sao_Paulo",
-            "2018-11-04",
-            at("00:00", "01:00"),
-            {"2018-11-04T01:00:00": "2018-11-04T03:00Z"},
-            id="Sao-Paulo-midnight-lands-on-one",
-        ),
-        pytest.param(
-            "Antarctica/Troll",
-            "2026-03-29",
-            at("01:00", "02:00", "03:00"),
-            {"2026-03-29T03:00:00": "2026-03-29T01:00Z", "2026-03-29T02:00:00": "2026-03-29T02:00Z"},
-            id="Troll-01:00-lands-on-03:00",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("zone", "expected"), [(zone, found) for zone, *found in EIGHT])
+def test_eight_in_the_morning_stays_eight_in_the_morning(zone: str, expected: list[str]) -> None:
+    assert instants(zone, at("08:00"), first=expected[0][:10], last=expected[-1][:10]) == expected
+
+
+ONE_SLOT = rows("""
+    Europe/Berlin        2026-03-29  02:30,03:30        03:30=2026-03-29T01:30Z
+    Europe/Berlin        2026-03-29  02:30,02:45,03:30  03:30=2026-03-29T01:30Z  02:45=2026-03-29T01:45Z
+    Australia/Lord_Howe  2026-10-04  02:15,02:45        02:45=2026-10-03T15:45Z
+    America/Sao_Paulo    2018-11-04  00:00,01:00        01:00=2018-11-04T03:00Z
+    Antarctica/Troll     2026-03-29  01:00,02:00,03:00  03:00=2026-03-29T01:00Z  02:00=2026-03-29T02:00Z
+""")
+"""What lands on what: in Berlin 02:30 on 03:30, in Sao Paulo midnight on one, in Troll 01:00 on 03:00."""
+
+
+@pytest.mark.parametrize(("zone", "day", "times", "expected"), [(*row[:3], row[3:]) for row in ONE_SLOT])
 def test_where_a_gap_moves_one_time_onto_another_there_is_one_slot(
-    zone: str, day: str, when: At, expected: dict[str, str]
+    zone: str, day: str, times: str, expected: list[str]
 ) -> None:
     after = datetime.fromisoformat(f"{day}T00:00:00+00:00") - DAY
-    found = slots(when, ZoneInfo(zone), after=after, until=after + 3 * DAY)
-    of_day = {due.key.split("[")[0]: f"{due.at:%Y-%m-%dT%H:%MZ}" for due in found if due.key.startswith(day)}
-    assert of_day == expected
+    found = slots(at(*times.split(",")), ZoneInfo(zone), after=after, until=after + 3 * DAY)
+    of_day = [due for due in found if due.key.startswith(day)]
+    keys = [due.key.split("[")[0] for due in of_day]
+    assert [f"{due.at:%Y-%m-%dT%H:%MZ}" for due in of_day] == [each.split("=")[1] for each in expected]
+    assert keys == [f"{day}T{each.split('=')[0]}:00" for each in expected]
 
 
 def test_a_day_that_never_was_has_no_slots_where_the_next_day_has_its_own() -> None:

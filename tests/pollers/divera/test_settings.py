@@ -114,24 +114,19 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
     assert KEY not in message
 
 
+def least(*requirements: dict[str, Any]) -> dict[str, Any]:
+    """Return requirements of two people on status 7, with these changes."""
+    return {"at_least": [{"statuses": ["7"], "count": 2, **each} for each in requirements]}
+
+
+API = "https://app.divera247.com/api"
+
+
 @pytest.mark.parametrize(
     ("keys", "place", "text"),
     [
-        pytest.param(
-            {"url": "http://app.divera247.com/api/users"}, "url", "use https://", id="key-in-the-clear"
-        ),
-        pytest.param(
-            {"url": "https://app.divera247.com/api/v2/pull/all"},
-            "url",
-            'set "source": "monitor"',
-            id="monitor-url-for-users",
-        ),
-        pytest.param(
-            {"source": "monitor", "url": "https://app.divera247.com/api/users"},
-            "url",
-            "ends in /api/v2/pull/all",
-            id="users-url-for-monitor",
-        ),
+        pytest.param({"url": "http://a.example/api/users"}, "url", "use https://", id="key-in-the-clear"),
+        pytest.param({"url": f"{API}/v2/pull/all"}, "url", 'set "source": "monitor"', id="url-of-monitor"),
         pytest.param({"at": []}, "at", "at least one time of day", id="no-time"),
         pytest.param({"at": ["08:00", "12:00", "08:00:00"]}, "at", "names 08:00:00 twice", id="time-twice"),
         pytest.param({"at": "08:00"}, "at", "valid tuple", id="time-not-in-a-list"),
@@ -139,11 +134,18 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
         pytest.param({"days": ["monday"]}, "days", "must be one of mon", id="unknown-day"),
         pytest.param({"catch_up": "0s"}, "catch_up", "must be above 0", id="catch-up-of-nothing"),
         pytest.param({"catch_up": 15}, "catch_up", "must be a duration", id="catch-up-without-unit"),
-        pytest.param(
-            {"status_names": {"ready": "Bereit"}}, "status_names", '"ready" is not a status id', id="name-id"
-        ),
+        pytest.param({"status_names": {"x": "Bereit"}}, "status_names", '"x" is not a status id', id="no-id"),
         pytest.param({"status_names": {"0": "Ohne"}}, "status_names", 'nor "none"', id="name-of-zero"),
         pytest.param({"status_names": {"7": " "}}, "status_names", 'name of "7" is empty', id="empty-name"),
+        pytest.param({"qualifications": True}, "qualifications", 'needs "source": "monitor"', id="of-users"),
+        pytest.param({"vehicles": True}, "vehicles", "the list of users has no vehicles", id="vehicles"),
+        pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only mean 1", id="hide-below-2"),
+        pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
+        pytest.param({"hide_below": True}, "hide_below", "valid integer", id="hide-below-true"),
+        pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),
+        pytest.param(
+            {"source": "monitor", "url": f"{API}/users"}, "url", "ends in /api/v2/pull/all", id="url-of-users"
+        ),
         pytest.param(
             {"url": "https://proxy.example/people", "fetch_status_names": True},
             "fetch_status_names",
@@ -151,95 +153,68 @@ def test_a_key_in_the_url_is_rejected_and_not_shown(url: str, text: str) -> None
             id="no-address-of-names",
         ),
         pytest.param(
-            {"qualifications": True}, "qualifications", 'needs "source": "monitor"', id="no-source-of-them"
-        ),
-        pytest.param(
-            {"vehicles": True}, "vehicles", "the list of users has no vehicles", id="no-source-of-vehicles"
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": [], "count": 1}]},
-            "at_least.0.statuses",
-            "at least one status",
-            id="no-status",
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": ["7", "7"], "count": 1}]},
-            "at_least.0.statuses",
-            "twice",
-            id="status-twice",
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": ["x"], "count": 1}]},
-            "at_least.0.statuses.0",
-            "must be a status id",
-            id="no-id",
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": [7], "count": 1}]},
-            "at_least.0.statuses.0",
-            "valid string",
-            id="id-not-in-quotes",
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": ["7"], "count": 0}]}, "at_least.0.count", "greater", id="count-0"
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": ["7", "8"], "count": 2}, {"statuses": ["8", "7"], "count": 3}]},
-            "at_least",
-            'the same statuses in two entries; give each a "name"',
-            id="minimum-twice",
-        ),
-        pytest.param(
-            {"at_least": [{"name": "A", "statuses": [each], "count": 2} for each in ("7", "8")]},
-            "at_least",
-            "is the name of two entries; change one",
-            id="requirement-of-the-same-name",
-        ),
-        pytest.param(
-            {"at_least": [{"name": each, "statuses": ["7"], "count": 2} for each in ("J\xf6", "Jo\u0308")]},
-            "at_least",
-            "is the name of two entries; change one",
-            id="requirement-of-a-name-that-looks-the-same",
-        ),
-        pytest.param(
-            {"at_least": [{"name": "8+none", "statuses": ["7"], "count": 2}]},
-            "at_least.0.name",
-            "is a status id, or a sum of them",
-            id="requirement-with-the-id-of-another",
-        ),
-        pytest.param(
-            {"at_least": [{"name": "a/b", "statuses": ["7"], "count": 2}]},
-            "at_least.0.name",
-            "without `/`",
-            id="requirement-with-a-slash",
-        ),
-        pytest.param(
-            {"at_least": [{"statuses": ["7"], "count": 2, "qualification": "2"}]},
-            "at_least",
-            'needs "source": "monitor"; the list of users has no qualifications',
-            id="qualification-of-users",
-        ),
-        pytest.param(
-            {"source": "monitor", "at_least": [{"statuses": ["7"], "count": 2, "qualification": "AGT"}]},
-            "at_least.0.qualification",
-            "must be the id of a qualification in Divera",
-            id="qualification-by-name",
-        ),
-        pytest.param({"hide_below": 2}, "hide_below", "with 2 a null could only mean 1", id="hide-below-2"),
-        pytest.param({"hide_below": -1}, "hide_below", "must be 3 or more", id="hide-below-nothing"),
-        pytest.param({"hide_below": True}, "hide_below", "valid integer", id="hide-below-true"),
-        pytest.param(
             {"hide_below": 5, "at_least": [{"statuses": [f"{n}"], "count": n} for n in (5, 4, 6, 2)]},
             "hide_below",
             "reveal what is hidden; raise to at least 5: at_least[1] (4) and at_least[3] (2)",
             id="minimum-below-the-hidden",
         ),
-        pytest.param({"acceskey": "x"}, "acceskey", "not permitted", id="unknown-key"),
     ],
 )
 def test_each_mistake_is_named_at_its_place(keys: dict[str, Any], place: str, text: str) -> None:
     ((found, message),) = problems(**keys)
     assert found == place
+    assert text in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "place", "text"),
+    [
+        pytest.param(least({"statuses": []}), ".0.statuses", "at least one status", id="no-status"),
+        pytest.param(least({"statuses": ["7", "7"]}), ".0.statuses", "twice", id="status-twice"),
+        pytest.param(least({"statuses": ["x"]}), ".0.statuses.0", "must be a status id", id="no-id"),
+        pytest.param(least({"statuses": [7]}), ".0.statuses.0", "valid string", id="id-not-in-quotes"),
+        pytest.param(least({"count": 0}), ".0.count", "greater", id="count-0"),
+        pytest.param(
+            least({"name": "8+none"}), ".0.name", "is a status id, or a sum of them", id="id-as-name"
+        ),
+        pytest.param(least({"name": "a/b"}), ".0.name", "without `/`", id="name-with-a-slash"),
+        pytest.param(
+            least({"statuses": ["7", "8"]}, {"statuses": ["8", "7"], "count": 3}),
+            "",
+            'the same statuses in two entries; give each a "name"',
+            id="minimum-twice",
+        ),
+        pytest.param(
+            least({"name": "A"}, {"name": "A", "statuses": ["8"]}),
+            "",
+            "is the name of two entries; change one",
+            id="of-the-same-name",
+        ),
+        pytest.param(
+            least({"name": "J\xf6"}, {"name": "Jo\u0308"}),
+            "",
+            "is the name of two entries; change one",
+            id="of-a-name-that-looks-the-same",
+        ),
+        pytest.param(
+            least({"qualification": "2"}),
+            "",
+            'needs "source": "monitor"; the list of users has no qualifications',
+            id="qualification-of-users",
+        ),
+        pytest.param(
+            {"source": "monitor", **least({"qualification": "AGT"})},
+            ".0.qualification",
+            "must be the id of a qualification in Divera",
+            id="qualification-by-name",
+        ),
+    ],
+)
+def test_each_mistake_of_a_requirement_is_named_at_its_place(
+    keys: dict[str, Any], place: str, text: str
+) -> None:
+    ((found, message),) = problems(**keys)
+    assert found == f"at_least{place}"
     assert text in message
 
 
@@ -270,52 +245,31 @@ def test_a_wrong_source_is_the_only_mistake_named() -> None:
 
 
 SAME_UNIT = 'hide_below: "wall" asks the same unit (same host and key)'
+SHOWS_IT = "and hides nothing, so it shows what is hidden here; set hide_below there too"
+LESS = "and hides less (hide_below 3); set it to 5 there too"
+TOGETHER = 'with "source": "monitor"; together they reveal what each hides, so keep only one'
+MONITOR, UNREAD = {"source": "monitor"}, {"accesskey": UNREADABLE_CREDENTIAL}
 
 
 @pytest.mark.parametrize(
     ("own", "wall", "note"),
     [
-        pytest.param({}, {"source": "monitor"}, None, id="nothing-is-hidden"),
+        pytest.param({}, MONITOR, None, id="nothing-is-hidden"),
         pytest.param({"hide_below": 3}, {"hide_below": 3}, None, id="the-same-is-hidden"),
         pytest.param({}, {"hide_below": 3}, None, id="it-is-the-other-that-hides"),
-        pytest.param(
-            {"hide_below": 3},
-            {},
-            "and hides nothing, so it shows what is hidden here; set hide_below there too",
-            id="one-hides",
-        ),
-        pytest.param(
-            {"hide_below": 3},
-            {"source": "monitor"},
-            "and hides nothing, so it shows what is hidden here; set hide_below there too",
-            id="one-hides-of-two-sources",
-        ),
-        pytest.param(
-            {"hide_below": 5},
-            {"hide_below": 3},
-            "and hides less (hide_below 3); set it to 5 there too",
-            id="one-hides-less",
-        ),
-        pytest.param(
-            {"hide_below": 3},
-            {"hide_below": 3, "source": "monitor"},
-            'with "source": "monitor"; together they reveal what each hides, so keep only one',
-            id="both-hide-of-two-sources",
-        ),
+        pytest.param({"hide_below": 3}, {}, SHOWS_IT, id="one-hides"),
+        pytest.param({"hide_below": 3}, MONITOR, SHOWS_IT, id="one-hides-of-two-sources"),
+        pytest.param({"hide_below": 5}, {"hide_below": 3}, LESS, id="one-hides-less"),
+        pytest.param({"hide_below": 3}, {"hide_below": 3, **MONITOR}, TOGETHER, id="both-hide"),
         pytest.param({"hide_below": 3}, {"accesskey": "canary-key-8f3b"}, None, id="another-key"),
         pytest.param({"hide_below": 3}, {"url": "https://divera.example/api/users"}, None, id="another-host"),
         pytest.param(
             {"hide_below": 3},
             {"url": "https://APP.divera247.com:443/api/users?x=1"},
-            "and hides nothing, so it shows what is hidden here; set hide_below there too",
+            SHOWS_IT,
             id="the-same-host-written-otherwise",
         ),
-        pytest.param(
-            {"hide_below": 3, "accesskey": UNREADABLE_CREDENTIAL},
-            {"accesskey": UNREADABLE_CREDENTIAL},
-            None,
-            id="keys-that-could-not-be-read",
-        ),
+        pytest.param({"hide_below": 3, **UNREAD}, UNREAD, None, id="keys-that-could-not-be-read"),
     ],
 )
 def test_a_second_poller_of_the_same_unit_is_noted_where_it_shows_what_is_hidden(
