@@ -11,6 +11,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import settings
 
+from support.translations import use_translations
+
+__all__ = ["use_translations"]
+
 # A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("slow", deadline=None, max_examples=150)

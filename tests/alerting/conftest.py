@@ -1,5 +1,12 @@
-"""Catalogs that a test writes itself."""
+"""The clock of these tests: a few seconds before the first slot."""
 
-from support.translations import use_translations
+from __future__ import annotations
 
-__all__ = ["use_translations"]
+import pytest
+
+from support.fakeclock import FakeClock, at
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(at("2026-11-20 07:59:58"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.executors import Threads
-from support.fakeclock import FakeClock, at
+from support.fakeclock import FakeClock
 from support.fakeworld import FakePoller, World, daily, disk_refuses, one_person
 from tallyd.alerting.heartbeat import address
 from tallyd.contract.http import Reply, Request
@@ -53,11 +53,6 @@ class Switch:
     @property
     def states(self) -> set[str]:
         return {line.split(" ")[1] for line in self.asked}
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(at("2026-11-20 07:59:58"))
 
 
 def test_it_is_asked_at_the_start_and_then_every_so_often(tmp_path: Path, clock: FakeClock) -> None:

@@ -6,11 +6,9 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from support.daemon import wait_until
 from support.executors import Threads
-from support.fakeclock import FakeClock, at
+from support.fakeclock import FakeClock
 from support.fakeworld import World, disk_refuses
 from support.outages import DOWN, OPS, PHONE, REFUSED, Source, minutely, top
 from tallyd.core.alerts.incidents import Incident
@@ -18,11 +16,6 @@ from tallyd.core.alerts.message import Message
 
 ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 BERLIN_H = timedelta(hours=1)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(at("2026-11-20 07:59:58"))
 
 
 def known(world: World, key: str = "one/gate/below") -> list[Incident]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.executors import Threads
-from support.fakeclock import FakeClock, at
+from support.fakeclock import FakeClock
 from support.fakeworld import FakePoller, Killed, World, daily, disk_refuses, one_person
 from support.outages import DOWN, ONE_TRY, OPS, PHONE, REFUSED, Source, minutely, top
 from support.translations import Use
@@ -21,11 +21,6 @@ from tallyd.core.schedule.hours import Hours
 from tallyd.settings.alerting import AlertSettings, TextSettings
 
 Make = Callable[..., World]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(at("2026-11-20 07:59:58"))
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["one life", "killed in between, each minute"])

@@ -53,15 +53,6 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    def read() -> tuple[str, str]:
-        captured = capsys.readouterr()
-        return captured.out, captured.err
-
-    return read
-
-
 def test_it_says_who_was_notified_and_who_not_yet(config: Path, said: Said) -> None:
     assert alerts(config, most=100, as_json=False) == 0
     out, _ = said()

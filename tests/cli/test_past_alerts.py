@@ -61,15 +61,6 @@ def look(state: State, at: datetime, *named: Problem) -> None:
     state.alerts.evaluate(Observations(named=named, may_resolve=lambda _key: True, now=at))
 
 
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    def read() -> tuple[str, str]:
-        captured = capsys.readouterr()
-        return captured.out, captured.err
-
-    return read
-
-
 def test_json_has_every_incident_of_the_last_thirty_days_the_last_first(config: Path, said: Said) -> None:
     assert past_alerts(config, Wanted(shape="json")) == 0
     out, err = said()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyd.core.history import Entry, Group, Value, missed_slot
+from core.test_history import at, missed
+from core.test_history import taken as plainly_taken
+from tallyd.core.history import Entry, Group, Value
 from tallyd.core.panels import Board, Cell, Chart, Gap, Heatmap, Limit, Spread, Table, tables_of
 from tallyd.core.periods import LABELS, By
 from tallyd.core.readings_board import newest_board, number_metric, readings_board
@@ -20,25 +22,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = {"50101": "Ready"}
 
 
-def at(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=BERLIN)).astimezone(UTC)
-
-
 def taken(when: str, counts: Mapping[str, Value] | None = None, **more: object) -> Entry:
-    given: Mapping[str, object] = {
-        "taken_at": at(when),
-        "origin": "live",
-        "total": 1,
-        "unlisted": 0,
-        "counts": counts or {},
-        **more,
-    }
-    return Entry(at=at(when), **given)  # type: ignore[arg-type] # fields of Entry
-
-
-def missed(when: str) -> Entry:
-    return missed_slot(at(when), reason="off")
+    return plainly_taken(when, counts, **{"total": 1, "unlisted": 0, **more})
 
 
 def board(entries: Sequence[Entry], by: By | None = None, next_at: datetime | None = None) -> Board:

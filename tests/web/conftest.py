@@ -1,5 +1,14 @@
-"""Catalogs that a test writes itself."""
+"""The folder of a tallyd that a page shows."""
 
-from support.translations import use_translations
+from __future__ import annotations
 
-__all__ = ["use_translations"]
+from pathlib import Path
+
+import pytest
+
+from support.webfolder import Web
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Web:
+    return Web(tmp_path)

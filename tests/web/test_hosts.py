@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import requests
@@ -12,11 +11,6 @@ from support.webfolder import NOW, Web, serving_app
 from tallyd.core.hosts import Host
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Web:
-    return Web(tmp_path)
 
 
 def host(**ago: float) -> Host:

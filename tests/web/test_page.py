@@ -41,11 +41,6 @@ UNKNOWN = "\u2013"
 VIEWS = ["/", "/wall", "/poller/divera", "/poller/park", "/poller/apps", "/incidents"]
 
 
-@pytest.fixture
-def web(tmp_path: Path) -> Web:
-    return Web(tmp_path)
-
-
 @contextmanager
 def page(web: Web) -> Iterator[str]:
     with web.context() as context, serving_app(application(context, WebSettings())) as url:

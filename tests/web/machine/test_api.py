@@ -24,11 +24,6 @@ ALERT = Alert(key="apps/A/stale", severity="error", text="A: old", over="", sinc
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Web:
-    return Web(tmp_path)
-
-
-@pytest.fixture
 def url(web: Web) -> Iterator[str]:
     with web.context() as context, serving(routes(context)) as found:
         yield f"{found}/api/v1"

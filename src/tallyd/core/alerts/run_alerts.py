@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from tallyd.core.alerts.alert_kind import AlertKind
-from tallyd.core.alerts.values import MOST_LISTED, At, Several, Span, Value
+from tallyd.core.alerts.values import At, Span, Value, several
 from tallyd.core.language.messages import mark
 from tallyd.core.reading import Problem
 
@@ -169,7 +169,7 @@ def missed(
         run.job,
         since=slots[0],
         poller=run.poller,
-        slots=Several(tuple(At(at) for at in slots[:MOST_LISTED]), more=max(0, len(slots) - MOST_LISTED)),
+        slots=several(At(at) for at in slots),
         older_since=At(older_since) if older_since else None,
         reason=reason,
         next_slot=run.next_slot,
