@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -53,9 +54,10 @@ class Outside:
         now: Callable[[], datetime],
         on_files: Callable[[str, str], None] | None = None,
         holds: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
-        self._now = now
+        self._now, self._monotonic = now, monotonic
         self._on_files = on_files
         self._holds = holds
         self._lock = threading.Lock()
@@ -185,6 +187,7 @@ class Outside:
                 is_mount=needed.is_mount,
                 max_bytes=needed.max_bytes,
                 now=self._now,
+                monotonic=self._monotonic,
             )
             self._folders[task.poller] = (needed, folder)
         is_daemon = self._on_files is not None
