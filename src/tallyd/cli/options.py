@@ -26,4 +26,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsJsonInPipe = Annotated[
     bool, typer.Option("--json", help="Print JSON (always in a pipe) instead of a table.")
 ]
+Excel = Annotated[
+    bool,
+    typer.Option(
+        "--excel",
+        help="CSV for Excel, in the language of the config: byte order mark, semicolons, decimal comma.",
+    ),
+]
 PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tallyd.cli.options import AsJson, Format, PlainFormat, PollerName, Wide
+from tallyd.cli.options import AsJson, Excel, Format, PlainFormat, PollerName, Wide
 from tallyd.core.periods import By
 
 
@@ -60,9 +60,7 @@ def report(
     table: Annotated[
         str, typer.Option("--table", metavar="K", help="Only this table, by its key in the JSON.")
     ] = "",
-    excel: Annotated[
-        bool, typer.Option("--excel", help="CSV for Excel: byte order mark, semicolons, decimal comma.")
-    ] = False,
+    excel: Excel = False,
     wide: Wide = False,
 ) -> None:
     """Print counts over time."""
@@ -161,6 +159,7 @@ def alerts(
     shape: Annotated[
         PlainFormat | None, typer.Option("--format", help="With --past: output format. Default: table.")
     ] = None,
+    excel: Excel = False,
     most: Annotated[
         int,
         typer.Option("--most", min=1, max=100_000, help="Without --json: number of alerts, errors first."),
@@ -172,16 +171,18 @@ def alerts(
     from tallyd.cli.views.alerts import alerts as command
     from tallyd.cli.views.past_alerts import Wanted, past_alerts
 
-    asked = {"--from": start, "--to": end, "--poller": poller, "--format": shape}
+    asked = {"--from": start, "--to": end, "--poller": poller, "--format": shape, "--excel": excel}
     if not past:
         others = [option for option, given in asked.items() if given]
         if others:
             context.fail(f"{', '.join(others)}: only with --past")
         raise typer.Exit(command(context.obj, group=group, most=most, as_json=as_json))
-    chosen = shape or ("json" if as_json else "table")
+    chosen = shape or ("json" if as_json else "csv" if excel else "table")
     if as_json and chosen != "json":
         context.fail(f"--json is JSON; leave out --json or --format {chosen}")
-    wanted = Wanted(start=start, end=end, poller=poller, group=group, shape=chosen)
+    if excel and chosen == "json":
+        context.fail("--excel is CSV; leave out --excel or JSON")
+    wanted = Wanted(start=start, end=end, poller=poller, group=group, shape=chosen, excel=excel)
     raise typer.Exit(past_alerts(context.obj, wanted))
 
 

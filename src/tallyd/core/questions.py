@@ -38,9 +38,9 @@ class Question:
     tries: bool = False
 
 
-def optional(read: Callable[[str], Json]) -> Callable[[str], Json]:
-    """Return a `read` that leaves the key out if the answer is `no`, also in the reader's language."""
-    return lambda typed: None if typed.casefold() in (NO, translation(NO)) else read(typed)
+def optional(read: Callable[[str], Json], *, without: str = NO) -> Callable[[str], Json]:
+    """Return a `read` that leaves the key out if the answer is `without`, also in the reader's language."""
+    return lambda typed: None if typed.casefold() in (without, translation(without)) else read(typed)
 
 
 def words(typed: str) -> list[Json]:

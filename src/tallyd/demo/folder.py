@@ -171,7 +171,7 @@ def _config_text(
         "retry": {"attempts": 3, "first_wait": "1s", "longest_wait": "8s", "give_up_after": "5s"},
         **({"web": {"listen": page, "public_url": f"http://{page}/"}} if page else {}),
     }
-    note = "tallyd demo writes this file at each start, and adds more times of day while it runs."
+    note = tr("tallyd demo writes this file at each start, and adds more times of day while it runs.")
     lines = [
         ", ".join(f'"{time}"' for time in times[start : start + _TIMES_A_LINE])
         for start in range(0, len(times), _TIMES_A_LINE)

@@ -11,6 +11,7 @@ from tallyd.core.language.formats import (
     clock,
     comes_twice,
     dated,
+    day_text,
     number_text,
     percent,
     rounded_bounds,
@@ -146,7 +147,8 @@ def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
     """Return a cell for a spreadsheet. A gap and a timeline are empty; of means it is the mean, of an
     interval the number if it is exact.
 
-    An instant is local. Only one that comes twice has its offset: most spreadsheets take that for text.
+    An instant is local, its date as the reader's language writes it. Only one that comes twice has its
+    offset: most spreadsheets take that for text.
     """
     if isinstance(cell, Gap | Timeline):
         return None
@@ -154,8 +156,8 @@ def csv_of(cell: Cell, unit: Unit, zone: tzinfo) -> CsvCell:
         return translation(cell.word)
     if isinstance(cell, datetime):
         local = cell.astimezone(zone)
-        text = local.isoformat(" ", "seconds")
-        return text if comes_twice(local) else text[: len("2026-11-20 08:00:00")]
+        offset = local.isoformat(timespec="seconds")[len("2026-11-20T08:00:00") :]
+        return f"{day_text(local)} {local:%H:%M:%S}{offset if comes_twice(local) else ''}"
     if isinstance(cell, Spread):
         return cell.mean
     if isinstance(cell, Interval):

@@ -144,10 +144,11 @@ class Page:
         def values(cards: Cards) -> Mapping[str, Any]:
             past = self._context.past(name)
             view = View(zone=past.zone, now=past.now, path="", query=query, options=asked.options)
+            card = cards.card(name, view, subject)
             return {
                 "here": name,
-                "subject": subject,
-                "card": cards.card(name, view, subject),
+                "place": card.title,
+                "card": card,
                 "history": self._history.parts(name, asked, view, root_of(request.url.path)),
             }
 
@@ -178,6 +179,7 @@ class Page:
         def values(_cards: Cards) -> Mapping[str, Any]:
             return {
                 "here": "/incidents",
+                "place": tr("incidents"),
                 "asked": asked,
                 "found": find(self._context, asked),
                 "view": View(zone=asked.zone, now=now, query=kept(request.query_params)),
@@ -240,7 +242,7 @@ class Page:
                 "languages": [*in_languages(query)],
                 **values(cards),
             }
-            shown = {**_framed(request, cards.head(), own["here"], own.get("subject", "")), **own}
+            shown = {**_framed(request, cards.head(), own["here"], own.get("place", "")), **own}
             if not is_live:
                 return self._render(template, shown).encode()
             known = own.get("history", {})
@@ -264,11 +266,13 @@ class Page:
         return self._templates.get_template(f"{template}.html").render(values)
 
 
-def _framed(request: Request, head: Head, here: str, subject: str = "") -> Mapping[str, Any]:
-    """Return what every view has around it. `here` is the name of the poller, or `/`."""
+def _framed(request: Request, head: Head, here: str, place: str = "") -> Mapping[str, Any]:
+    """Return what every view has around it.
+
+    `here` is the name of the poller, or `/`. `place` is what people call what it shows; empty: all.
+    """
     mark = f"! {head.problems}" if head.problems else "" if head.state.level == "fine" else "?"
-    place = tr("incidents") if here == "/incidents" else here.strip("/")
-    words = ("!" if head.silent_for else mark, subject or place or head.name, "tallyd")
+    words = ("!" if head.silent_for else mark, place or head.name, "tallyd")
     return {
         "head": head,
         "here": here,

@@ -21,7 +21,7 @@ from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError, SourceError
 from tallyd.core.language.formats import span
 from tallyd.core.language.languages import reading_in
-from tallyd.core.language.messages import tr, translated
+from tallyd.core.language.messages import tr, translated, translation
 from tallyd.core.out_document import document
 from tallyd.core.panels import Board
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
@@ -106,7 +106,8 @@ def _look_only(config: Config, resources: Resources, shown: _Shown, task: Task) 
 
 def _for_real(config: Config, runner: Runner, shown: _Shown, task: Task) -> str | None:
     """Run a task. Raises what `Runner.once` raises, `StateError`, `OutError`."""
-    with reading_in("en"), progress_shown(f"{task.poller} {task.job.name}") as show_progress:
+    what = f"{task.poller} {translation(task.job.name)}"
+    with reading_in("en"), progress_shown(what) as show_progress:
         done = runner.once(task, show_progress=show_progress)
     trouble = _show(shown, task, [each.reading for each in done])
     for taken in done:
@@ -172,7 +173,7 @@ def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:
     except LockedError as error:
         return tr(
             "{job} is still being run by {who}; waited {waited}. Try again later.",
-            job=task.job.name,
+            job=translation(task.job.name),
             who=process_text(error),
             waited=span(LOCK_WAIT_S),
         )
@@ -180,4 +181,4 @@ def _failure(run: Callable[[Task], str | None], task: Task) -> str | None:
         return tr("the reading is stored, but its file is not: {reason}", reason=translated(str(error)))
     except StateError as error:
         return tr("the reading could not be stored: {reason}", reason=translated(str(error)))
-    return f"{task.job.name}: {trouble}" if trouble else None
+    return f"{translation(task.job.name)}: {trouble}" if trouble else None

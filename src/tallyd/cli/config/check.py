@@ -74,7 +74,7 @@ def _show(config: Config, now: datetime) -> None:
 
 def _show_runs(config: Config, now: datetime) -> None:
     rows = [
-        (task.poller, task.job.name, *_shown(at, task.zone))
+        (task.poller, translation(task.job.name), *_shown(at, task.zone))
         for task in tasks_of(config)
         for at in next_slots(task.job.when, task.zone, after=now, count=RUNS_SHOWN)
     ]

@@ -11,34 +11,45 @@ from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
 from tallyd.config.settings import BY_KIND
 from tallyd.core.errors import EXIT_OK
-from tallyd.core.language.languages import language_of_locale
+from tallyd.core.language.languages import language, language_of_locale, reading_in
+from tallyd.core.language.messages import tr
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import show_json
 
 
 def init(kind: str | None, path: Path) -> int:
     """Print a starting config for `path`. `kind` is that of its poller; None: the first kind."""
-    show_json(starter(kind or next(iter(BY_KIND)), path))
+    wanted = language_of_locale(os.environ)
+    with reading_in(wanted):
+        content = starter(kind or next(iter(BY_KIND)), path)
+    show_json(content)
     return EXIT_OK
 
 
 def starter(kind: str, path: Path) -> dict[str, Any]:
     """Return a config with one poller, the host's time zone, and folders that tallyd may write.
 
+    Its comments, and the notices that it makes, are in the reader's language.
+
     The installed service may not write beside its config. If the host's zone has no name, or the host
     contradicts itself about it, there is no `timezone`, and `check` says what to do.
     """
     is_installed = path.absolute() == INSTALLED
     command = "sudo tallyd" if is_installed else called_here()
-    note = "This file: root:tallyd, 0640. Check with:" if is_installed else "Check with:"
-    folder = INSTALLED.parent / "secrets"
-    secrets = (
-        f"in {folder} (root:tallyd, 0640)" if is_installed else "beside the config, readable only by you"
+    note = tr(
+        "See docs/config.md for every key.[ This file: {rights}.] Check with: {command}",
+        rights="root:tallyd, 0640" if is_installed else "",
+        command=f"{command} check --online",
     )
-    zone, language = _host_zone_name(), language_of_locale(os.environ)
+    secrets = (
+        tr("in {folder} ({rights})", folder=INSTALLED.parent / "secrets", rights="root:tallyd, 0640")
+        if is_installed
+        else tr("beside the config, readable only by you")
+    )
+    zone = _host_zone_name()
     return {
-        "//": f"See docs/config.md for every key. {note} {command} check --online",
-        **({"language": language} if language != "en" else {}),
+        "//": note,
+        **({"language": language()} if language() != "en" else {}),
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
         "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},

@@ -29,13 +29,17 @@ from tallyd.storage.incidents import AskedIncidents, views_of
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """The options of the command; an empty text is one that nobody gave. `shape`: `table`, `csv`, `json`."""
+    """The options of the command; an empty text is one that nobody gave.
+
+    `shape` is `table`, `csv` or `json`; `excel` makes it a CSV for Excel.
+    """
 
     start: str = ""
     end: str = ""
     poller: str = ""
     group: str = ""
     shape: str = "table"
+    excel: bool = False
 
 
 def past_alerts(path: Path, wanted: Wanted) -> int:
@@ -45,7 +49,7 @@ def past_alerts(path: Path, wanted: Wanted) -> int:
     """
     place = place_of(path)
     is_member = members_of(place, wanted.group)
-    with reading_in("en" if wanted.shape == "json" else place.language):
+    with reading_in(place.language if wanted.excel or wanted.shape == "table" else "en"):
         return _past_alerts(place, wanted, is_member)
 
 
@@ -92,8 +96,8 @@ def _show(
     table = incident_table(views, nothing=nothing)
     if wanted.shape == "json":
         show_json([incident_json(view) for view in views])
-    elif wanted.shape == "csv":
-        show_file(table_csv(table, zone))
+    elif wanted.excel or wanted.shape == "csv":
+        show_file(table_csv(table, zone, excel=wanted.excel))
     else:
         printer = BoardPrinter(zone=zone, now=now, see_columns=tr("--wide, or --format csv"))
         printer.show("", Board(panels=(table,)), (table,))

@@ -41,8 +41,8 @@ from tallyd.storage.shown import BugError, Shown
 class Wanted:
     """The options of the command; an empty text is one that nobody gave.
 
-    `shape` is `table`, `csv`, `json` or `html`; `excel` is for CSV. `table` is the key of the only table that
-    is wanted. `options` are those of `Poller.options`.
+    `shape` is `table`, `csv`, `json` or `html`; `excel` makes it a CSV for Excel. `table` is the key of the
+    only table that is wanted. `options` are those of `Poller.options`.
     """
 
     start: str = ""
@@ -68,7 +68,8 @@ def report(path: Path, wanted: Wanted) -> int:
     if wanted.table and wanted.shape in ("json", "html"):
         wrong_usage(f"--format {wanted.shape} has all tables; leave out --table")
     config = load_config(path, lenient=True)
-    with reading_in("en" if wanted.shape == "json" else config.settings.language):
+    is_for_people = wanted.excel or wanted.shape in ("table", "html")
+    with reading_in(config.settings.language if is_for_people else "en"):
         return _report(config, wanted, utc_now())
 
 

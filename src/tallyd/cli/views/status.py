@@ -109,7 +109,7 @@ def _show_jobs(found: Status) -> None:
     rows = [
         (
             one.job.poller,
-            one.job.job,
+            translation(one.job.job),
             found.taken(one.last) if one.last else tr("none yet"),
             len(one.missed) or None,
             _next(one, found),
@@ -127,7 +127,7 @@ def _show_jobs(found: Status) -> None:
             text = tr(
                 "{poller} {job}: no reading known for {at}",
                 poller=one.job.poller,
-                job=one.job.job,
+                job=translation(one.job.job),
                 at=found.clock(one.unknown),
             )
             say(text, style="warning")

@@ -34,7 +34,7 @@ if its end was not judged."""
 
 _NAMES: Final = frozenset(
     {
-        *("poller", "job", "part", "source", "target", "channel", "name", "ssid", "id"),
+        *("poller", "part", "source", "target", "channel", "name", "ssid", "id"),
         *("requirement", "qualification"),
         *("host", "only", "folder", "file", "inbox", "gone", "unmounted", "zone", "key", "tallyd", "mute"),
     }

@@ -17,7 +17,7 @@ from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
-from tallyd.core.history import Entry, statuses
+from tallyd.core.history import NO_STATUS, Entry, statuses
 from tallyd.core.language.messages import mark, tr
 from tallyd.core.metric import Metric
 from tallyd.core.naming import problem_key
@@ -65,7 +65,7 @@ class DiveraPoller(DiveraSettings):
     def jobs(self) -> tuple[Job, ...]:
         """Return the one job, `count`."""
         count = Job(
-            name="count",
+            name=mark("count"),
             when=At(self.at, self.days),
             evaluates=frozenset({BELOW.what}),
             limit_s=_LIMIT_S,
@@ -250,19 +250,22 @@ class DiveraPoller(DiveraSettings):
             fetched = self._ask_names(tools) if self.fetch_status_names else self._names_or_empty(tools)
         names = {**fetched, **self.status_names}
         shown = self._shown(tally)
-        people = (Found(status, names.get(status), shown.get(status)) for status in tally.counts)
+        people = (
+            Found(status, names.get(status) or _own_name(status), shown.get(status))
+            for status in tally.counts
+        )
         return (*people, *(found_vehicles(tally.vehicles) if self.vehicles else ()))
 
     @classmethod
     def found_headings(cls) -> tuple[str, ...]:
         """Return the headings of the statuses found."""
-        return (tr("id"), tr("name"), tr("count"))
+        return (tr("id"), tr("name"), tr("number"))
 
     @classmethod
     def starter(cls, secrets: str) -> Mapping[str, Json]:
         """Return a poller to begin with."""
         return {
-            "//": f"The key of a system user, alone in this file {secrets}",
+            "//": tr("The key of a system user, alone in this file {place}", place=secrets),
             "accesskey": "file:secrets/divera-key",
             "at": words(TIMES),
         }
@@ -275,8 +278,8 @@ class DiveraPoller(DiveraSettings):
     @classmethod
     def learned(cls, found: Sequence[Found]) -> Mapping[str, Json]:
         """Return the names of the statuses that were found."""
-        named = [each for each in found if each.name and STATUS_ID.fullmatch(each.id)]
-        return {"status_names": {each.id: each.name for each in named}}
+        named = {each.id: each.name for each in found if each.name and STATUS_ID.fullmatch(each.id)}
+        return {"status_names": {id_: name for id_, name in named.items() if name != _own_name(id_)}}
 
     def personal_texts(self, tools: Toolbox) -> Iterable[tuple[str, str]]:
         """Return (field, value) of all personal texts that Divera sends, or could send, to this poller.
@@ -297,3 +300,8 @@ class DiveraPoller(DiveraSettings):
             for field, value in dict.fromkeys(found)
             if not (field.startswith("cluster.vehicle") and any(value in name for name in names))
         )
+
+
+def _own_name(status: str) -> str | None:
+    """Return what tallyd itself calls a status without a name in Divera; None: only its id."""
+    return tr("no status") if status == NO_STATUS else None

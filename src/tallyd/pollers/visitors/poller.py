@@ -74,7 +74,7 @@ class VisitorsPoller(VisitorsSettings):
     def jobs(self) -> tuple[Job, ...]:
         """Return `sweep` and, where the config has one, `report`."""
         found = Job(
-            name="sweep",
+            name=mark("sweep"),
             when=Every(self.sweep_every),
             evaluates=EVALUATES,
             limit_s=_SWEEP_LIMIT_S,
@@ -91,7 +91,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def _report_job(self, wanted: ReportSettings) -> Job:
         return Job(
-            name="report",
+            name=mark("report"),
             when=Every(wanted.every, grid=True),
             evaluates=frozenset(),
             limit_s=_REPORT_LIMIT_S,
@@ -277,11 +277,13 @@ class VisitorsPoller(VisitorsSettings):
         """Return a poller to begin with."""
         del secrets
         return {
-            "//": "The first sub-folder of the inbox is the source: inbox/visitors/12/*.json",
+            "//": tr(
+                "The first sub-folder of the inbox is the source: {files}", files="inbox/visitors/12/*.json"
+            ),
             "inbox": "inbox/visitors",
-            "sources": {"12": {"label": "Gate 12"}},
+            "sources": {"12": {"label": tr("Gate {number}", number="12")}},
             "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
-            "//report": "With url and ssid, tallyd also posts it; without, it only writes it to out/",
+            "//report": tr("With url and ssid, tallyd also posts it; without, it only writes it to out/"),
             "report": {"every": "5m"},
         }
 

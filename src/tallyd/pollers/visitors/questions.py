@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tallyd.core.language.messages import mark
-from tallyd.core.questions import Question, optional
+from tallyd.core.questions import NO, Question, optional
 from tallyd.core.reading import Json
 
-_ALWAYS = "always"
+_ALWAYS = mark("always")
 
 
 def _hours(typed: str) -> Json:
     start, _, end = (part.strip() for part in typed.partition("-"))
-    return None if typed.casefold() == _ALWAYS else [{"from": start, "to": end}]
+    return [{"from": start, "to": end}]
 
 
 QUESTIONS = (
@@ -34,14 +34,14 @@ QUESTIONS = (
         text=mark("Hours in which files must arrive"),
         help=mark('For example 09:00-18:00, every day; or "always".'),
         default="09:00-18:00",
-        read=_hours,
+        read=optional(_hours, without=_ALWAYS),
         only_with=("no_files",),
     ),
     Question(
         key=("report", "url"),
         text=mark("Address to post the counts to"),
         help=mark('The server that receives the counts; "no": only write them to files here.'),
-        default="no",
+        default=NO,
         read=optional(str),
     ),
     Question(

@@ -111,7 +111,9 @@ class View:
 
     def parts(self, cell: Spread | Interval) -> tuple[str, str]:
         """Return the mean, and the least and the most, for a narrow cell; of a share, only its bounds."""
-        return spread_texts(cell, "number") if isinstance(cell, Spread) else (percent_text(cell), "")
+        if isinstance(cell, Spread):
+            return spread_texts(cell, "number")
+        return percent_text(cell).replace("\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"), ""
 
     # -- tables ------------------------------------------------------------------------------------------
 

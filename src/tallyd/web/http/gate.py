@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -54,16 +53,16 @@ class Gate:
         """Return why a request is refused; None: it may pass."""
         headers = Headers(scope=scope)
         if scope["method"] not in ("GET", "HEAD"):
-            return _refused(405, tr("this page can only be read."), {"allow": "GET, HEAD", **_CLOSE})
+            return _refused(405, tr("This page can only be read."), {"allow": "GET, HEAD", **_CLOSE})
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            return _refused(400, tr("a request that only reads has no body."), _CLOSE)
+            return _refused(400, tr("A request that only reads has no body."), _CLOSE)
         if scope["path"] in OPEN:
             return None
         if not self._names.may(headers.get("host", "")):
             return _refused(
                 421,
                 tr(
-                    "unknown host name. Use the address of the page or localhost, or add the name to "
+                    "Unknown host name. Use the address of the page or localhost, or add the name to "
                     "web.hosts in the config of tallyd."
                 ),
                 _CLOSE,
@@ -78,7 +77,7 @@ class Gate:
         if verdict == "right":
             return None
         if verdict == "busy":
-            text = tr("too many wrong passwords; wait a moment.")
+            text = tr("Too many wrong passwords; wait a moment.")
             return _refused(429, text, {"retry-after": "10", **_CLOSE})
         if verdict == "wrong":
             self._passwords.begin_waiting(client)
@@ -89,7 +88,7 @@ class Gate:
         return _refused(
             401,
             tr(
-                "the password is missing or wrong. It is web.password in the config of tallyd; "
+                "The password is missing or wrong. It is web.password in the config of tallyd; "
                 "use any user name."
             ),
             {"www-authenticate": 'Basic realm="tallyd", charset="UTF-8"'},
@@ -121,5 +120,4 @@ def _missing(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, by
 
 
 def _refused(status: int, text: str, headers: dict[str, str]) -> PlainTextResponse:
-    phrase = HTTPStatus(status).phrase
-    return PlainTextResponse(f"{phrase}: {text}\n", status_code=status, headers=headers)
+    return PlainTextResponse(f"{text}\n", status_code=status, headers=headers)

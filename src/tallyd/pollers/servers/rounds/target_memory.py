@@ -15,11 +15,12 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from tallyd.core.language.messages import mark
 from tallyd.core.reading import Facts
 from tallyd.pollers.servers.freshness import CheckResult, Known, Step
 from tallyd.pollers.servers.targets.target import Target
 
-CHECK: Final = "check"
+CHECK: Final = mark("check")
 """The one job of a servers poller."""
 KEPT: Final = "memory"
 """The key under which a running job keeps its `TargetMemory`."""
