@@ -19,7 +19,7 @@ from support.divera_server import Client, DiveraServer, divera_server
 from support.processes import free_port
 from support.rawserver import Connection, serving
 from support.terminal import Terminal, at_terminal
-from tallyd.core.language.messages import catalog
+from tallyd.core.language.catalogs import catalog
 from tallyd.demo.world.divera import KEY as DEMO_KEY
 from tallyd.demo.world.divera import Divera
 from tallyd.demo.world.http_server import serving as world

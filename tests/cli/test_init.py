@@ -53,6 +53,16 @@ def test_what_it_prints_is_a_config(kind: str, tmp_path: Path, capsys: pytest.Ca
     assert config.data_dir == tmp_path
 
 
+def test_its_comments_are_in_the_language_of_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    content = printed("divera", tmp_path / "config.json", capsys)
+    assert content["language"] == "de"
+    assert "docs/config.md (englisch). Prüfen mit: " in content["//"]
+    assert content["pollers"]["divera"]["//"].startswith("Der Accesskey eines Systembenutzers")
+
+
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_for_the_installed_service_it_has_the_folders_of_the_config_that_setup_writes(
     kind: str, capsys: pytest.CaptureFixture[str]

@@ -32,19 +32,21 @@ def speaking(folder: Path, wanted: Language) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "day"),
+    ("wanted", "day", "job"),
     [
-        pytest.param("en", r"Wed 2026-11-25 20:00:00", id="English"),
-        pytest.param("de", r"Mi 25\.11\.2026 20:00:00", id="German"),
-        pytest.param("zh-TW", r"2026/11/25", id="Chinese"),
+        pytest.param("en", r"Wed 2026-11-25 20:00:00", "divera  count ", id="English"),
+        pytest.param("de", r"Mi 25\.11\.2026 20:00:00", "divera   Zählung ", id="German"),
+        pytest.param("zh-TW", r"2026/11/25", "計數", id="Chinese"),
     ],
 )
 @time_machine.travel(NOW, tick=False)
 def test_check_writes_the_next_runs_in_the_language_of_the_config(
-    wanted: Language, day: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    wanted: Language, day: str, job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert check(speaking(tmp_path, wanted), online=False) == 0
-    assert re.search(day, capsys.readouterr().out)
+    shown = capsys.readouterr().out
+    assert re.search(day, shown)
+    assert job in shown
     assert language() == "en", "the next command in this process begins in English"
 
 
@@ -54,6 +56,17 @@ def test_a_report_says_its_days_in_the_language_of_the_config(
 ) -> None:
     assert report(speaking(tmp_path, "de"), Wanted(options={})) == 0
     assert re.search(r"27\.10\.2026.*25\.11\.2026", capsys.readouterr().err)
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_csv_is_english_unless_it_is_for_excel(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = speaking(tmp_path, "de")
+    assert report(path, Wanted(shape="csv", options={})) == 0
+    assert b"2026-11-19,08:00,Thu" in capsysbinary.readouterr().out
+    assert report(path, Wanted(excel=True, options={})) == 0
+    assert b"19.11.2026;08:00;Do" in capsysbinary.readouterr().out
 
 
 @time_machine.travel(NOW, tick=False)

@@ -81,6 +81,17 @@ def test_csv_is_for_a_spreadsheet_and_begins_no_formula(config: Path, said: Said
     assert err == ""
 
 
+def test_for_excel_it_is_in_the_language_of_the_config_else_in_english(config: Path, said: Said) -> None:
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "language": "de"}))
+    start = f"{NOW - 9 * DAY:%Y-%m-%d}"
+    assert past_alerts(config, Wanted(shape="csv", start=start)) == 0
+    assert csv.DictReader(io.StringIO(said()[0])).fieldnames[:2] == ["severity", "began"]
+    assert past_alerts(config, Wanted(excel=True, start=start)) == 0
+    rows = list(csv.DictReader(io.StringIO(said()[0].removeprefix("\ufeff")), delimiter=";"))
+    assert (rows[0]["Ende"], rows[1]["Ende"]) == (f"{NOW - DAY:%d.%m.%Y %H:%M:%S}", "offen")
+    assert rows[0]["Dauer (s)"] == "86400,0"
+
+
 def test_the_days_and_the_poller_are_chosen(config: Path, said: Said) -> None:
     day = f"{NOW - 2 * DAY:%Y-%m-%d}"
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 
-from tallyd.core.language import messages
+from tallyd.core.language import catalogs
+from tallyd.core.language.catalogs import Domain
 from tallyd.core.language.languages import Language
-from tallyd.core.language.messages import Domain
 
 _PIECE = re.compile(r"\{[^{}\[\]]*\}|\[\[|\]\]|\{\{|\}\}|[\[\]]|[^\[\]{}]+")
 OPENS, CLOSES = (
@@ -35,13 +35,13 @@ def _marked(piece: str) -> str:
 
 def install() -> None:
     """Replace the catalogs of this process by those in which all messages stand in brackets."""
-    real = messages.catalog
+    real = catalogs.catalog
 
     @cache
     def catalog(domain: Domain, wanted: Language) -> Mapping[str, str]:
         return {message: in_brackets(message) for message in real(domain, wanted)}
 
-    setattr(messages, "catalog", catalog)  # noqa: B010 # mypy accepts no other way
+    setattr(catalogs, "catalog", catalog)  # noqa: B010 # mypy accepts no other way
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -163,6 +164,15 @@ def test_programs_are_answered_in_english(web: Web, monkeypatch: pytest.MonkeyPa
 def _noted(wanted: Language, seen: list[str]) -> AbstractContextManager[None]:
     seen.append(wanted)
     return reading_in(wanted)
+
+
+def test_a_list_of_problems_has_the_colon_of_the_language(web: Web, use_translations: Use) -> None:
+    use_translations(tallyd={"{problems}[: {names}]": "{problems}[：{names}]"})  # noqa: RUF001 # Chinese
+    web.alerts |= {
+        key: replace(web.alerts["apps/T/stale"], key=key) for key in ("apps/B/stale", "apps/A/stale")
+    }
+    with page(web) as url:
+        assert re.search("targets stale：<strong>[ABT], ", get(f"{url}poller/apps", "zh-TW").text)  # noqa: RUF001 # see above
 
 
 def test_a_badge_has_the_language_of_its_address_else_of_the_config(web: Web) -> None:

@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from support.translations import Use
-from tallyd.core.language import messages
+from tallyd.core.language import catalogs
 from tallyd.core.language.languages import Language, language, language_for, reading_in
 from tallyd.core.language.messages import english, mark, mark_english, tr, translated, translation
 
@@ -182,11 +182,11 @@ def test_without_its_catalogs_a_language_is_english(
     folder.mkdir(parents=True)
     if content is not None:
         (folder / "tallyd.mo").write_bytes(content)
-    monkeypatch.setattr(messages, "files", lambda _package: tmp_path)
-    messages.catalog.cache_clear()
+    monkeypatch.setattr(catalogs, "files", lambda _package: tmp_path)
+    catalogs.catalog.cache_clear()
     with reading_in("de"):
         assert tr("{files:# file|# files} in {folder}", files=1234, folder="in") == "1.234 files in in"
-    messages.catalog.cache_clear()
+    catalogs.catalog.cache_clear()
 
 
 def test_two_threads_read_in_two_languages(use_translations: Use) -> None:

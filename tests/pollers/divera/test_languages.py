@@ -9,9 +9,9 @@ from typing import get_args
 import pytest
 
 from support.toolbox import BERLIN
+from support.translations import catalogs_of
 from tallyd.contract.board import Asked
 from tallyd.core.history import Entry, missed_slot
-from tallyd.core.language import messages
 from tallyd.core.language.languages import reading_in
 from tallyd.core.panels import Board, Chart, Heatmap, Limit, Stat, Table, tables_of
 from tallyd.core.periods import By
@@ -49,12 +49,9 @@ class Marked(Mapping[str, str]):
 
 
 @pytest.fixture(autouse=True)
-def _reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(messages, "catalog", lambda _domain, _wanted: Marked())
-    messages.of_stored.cache_clear()
-    with reading_in("de"):
+def _reader() -> Iterator[None]:
+    with catalogs_of(lambda _domain, _wanted: Marked()), reading_in("de"):
         yield
-    messages.of_stored.cache_clear()
 
 
 def reading(days: int, *, late_s: float = 0, **facts: Json) -> Entry:

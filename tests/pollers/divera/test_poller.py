@@ -366,6 +366,14 @@ class TestProbe:
         content = pull({"7": entry(4)}, statuses={"7": {"name": "Urlaub"}})
         assert self.found(divera(source="monitor"), json_answer(content)) == (Found("7", "Urlaub", 4),)
 
+    def test_people_without_a_status_have_no_name_of_divera_s(self) -> None:
+        found = self.found(divera(), json_answer(users(None)), json_answer(pull(statuses=STATUSES)))
+        assert found == (Found("none", "no status", 1),)
+        assert DiveraPoller.learned(found) == {"status_names": {}}
+        assert DiveraPoller.learned([Found("none", "Ohne Angabe", 1)]) == {
+            "status_names": {"none": "Ohne Angabe"}
+        }
+
     def test_vehicles_are_found_and_are_no_names_of_statuses(self) -> None:
         content = pull({"7": entry(4)}, vehicles={"501": vehicle(2), "502": vehicle(7)})
         found = self.found(divera(source="monitor", vehicles=True), json_answer(content))

@@ -16,9 +16,9 @@ from core.language.catalogs import messages as messages_of
 from pollers.visitors import test_board
 from pollers.visitors.test_board import ROWS, asked, in_outbox, kept, minute, past, poller, stored_report
 from support.past import BERLIN, instant
+from support.translations import catalogs_of
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.corrections import Correction
-from tallyd.core.language import messages
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import english, translated, translation
 from tallyd.core.panels import Board, Chart, Stat, tables_of
@@ -54,14 +54,9 @@ def catalog(domain: str) -> Mapping[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(messages, "catalog", lambda domain, _wanted: catalog(domain))
-    messages.known_patterns.cache_clear()
-    messages.of_stored.cache_clear()
-    with reading_in("de"):
+def _reader() -> Iterator[None]:
+    with catalogs_of(lambda domain, _wanted: catalog(domain)), reading_in("de"):
         yield
-    messages.known_patterns.cache_clear()
-    messages.of_stored.cache_clear()
 
 
 def texts(board: Board) -> Iterator[str]:

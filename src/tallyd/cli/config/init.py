@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
@@ -15,6 +15,8 @@ from tallyd.core.language.languages import language, language_of_locale, reading
 from tallyd.core.language.messages import tr
 from tallyd.presentation.invocation import called_here
 from tallyd.presentation.terminal import show_json
+
+_RIGHTS: Final = "root:tallyd, 0640"
 
 
 def init(kind: str | None, path: Path) -> int:
@@ -29,20 +31,19 @@ def init(kind: str | None, path: Path) -> int:
 def starter(kind: str, path: Path) -> dict[str, Any]:
     """Return a config with one poller, the host's time zone, and folders that tallyd may write.
 
-    Its comments, and the notices that it makes, are in the reader's language.
+    Its comments are in the reader's language, which is also that of the config.
 
     The installed service may not write beside its config. If the host's zone has no name, or the host
     contradicts itself about it, there is no `timezone`, and `check` says what to do.
     """
     is_installed = path.absolute() == INSTALLED
-    command = "sudo tallyd" if is_installed else called_here()
     note = tr(
-        "See docs/config.md for every key.[ This file: {rights}.] Check with: {command}",
-        rights="root:tallyd, 0640" if is_installed else "",
-        command=f"{command} check --online",
+        "See docs/config.md for every key.[ This file: {rights}.] Check with: {command} check --online",
+        rights=_RIGHTS if is_installed else "",
+        command="sudo tallyd" if is_installed else called_here(),
     )
     secrets = (
-        tr("in {folder} ({rights})", folder=INSTALLED.parent / "secrets", rights="root:tallyd, 0640")
+        tr("in {folder} ({rights})", folder=INSTALLED.parent / "secrets", rights=_RIGHTS)
         if is_installed
         else tr("beside the config, readable only by you")
     )
