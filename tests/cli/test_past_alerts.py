@@ -85,7 +85,7 @@ def test_for_excel_it_is_in_the_language_of_the_config_else_in_english(config: P
     config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), "language": "de"}))
     start = f"{NOW - 9 * DAY:%Y-%m-%d}"
     assert past_alerts(config, Wanted(shape="csv", start=start)) == 0
-    assert csv.DictReader(io.StringIO(said()[0])).fieldnames[:2] == ["severity", "began"]
+    assert said()[0].startswith("severity,began,")
     assert past_alerts(config, Wanted(excel=True, start=start)) == 0
     rows = list(csv.DictReader(io.StringIO(said()[0].removeprefix("\ufeff")), delimiter=";"))
     assert (rows[0]["Ende"], rows[1]["Ende"]) == (f"{NOW - DAY:%d.%m.%Y %H:%M:%S}", "offen")
@@ -95,7 +95,7 @@ def test_for_excel_it_is_in_the_language_of_the_config_else_in_english(config: P
 def test_the_days_and_the_poller_are_chosen(config: Path, said: Said) -> None:
     day = f"{NOW - 2 * DAY:%Y-%m-%d}"
 
-    def keys(**wanted: str) -> list[str]:
+    def keys(**wanted: Any) -> list[str]:
         assert past_alerts(config, Wanted(shape="json", **wanted)) == 0
         return [each["key"] for each in json.loads(said()[0])]
 
@@ -116,7 +116,7 @@ def test_the_days_and_the_poller_are_chosen(config: Path, said: Said) -> None:
     ],
 )
 def test_where_there_is_none_a_sentence_says_so(
-    config: Path, said: Said, wanted: dict[str, str], expected: str
+    config: Path, said: Said, wanted: dict[str, Any], expected: str
 ) -> None:
     end = wanted.get("start", "")
     assert past_alerts(config, Wanted(**wanted, end=end)) == 0
