@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.conftest import Serve, ask
+from support.daemon import wait_until
 from tallyd.demo.world.cameras import (
     CONTROL,
     EVERY_S,
@@ -198,9 +198,7 @@ def test_a_mode_is_played_from_now_on(tmp_path: Path, serve: Serve) -> None:
 def test_while_it_runs_files_come_by_themselves(tmp_path: Path) -> None:
     cameras = Cameras(tmp_path, pieces_apart_s=0.0)
     with cameras.running():
-        until_s = time.monotonic() + 10
-        while not files_in(tmp_path) and time.monotonic() < until_s:
-            time.sleep(0.02)
+        wait_until(lambda: files_in(tmp_path))
         assert f"below {tmp_path}/" in "\n".join(cameras.about("http://127.0.0.1:1"))
     found = files_in(tmp_path)
     assert found

@@ -13,13 +13,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from support import warm
-from support.daemon import wait_until
+from support.daemon import LONGEST_S, wait_until
 from tallyd.config.model import load
 from tallyd.demo.folder import MARKER, DemoFolder
 from tallyd.demo.timetable import Pace
@@ -28,13 +29,14 @@ from tallyd.demo.world.divera import KEY
 
 DEMO = ("-m", "tallyd", "demo")
 
+AT_ONCE = Pace(has_past=False)
+"""The pace of most tests: a past takes seconds of the processor."""
 A_READING = r"25 people: Einsatzbereit \d+"
-EVENTS_END_WITHIN_S = 95
 BEGINS = r"(?m)^(?:chat:|     ) .*divera: no reading for .* closed the connection"
 ENDS = r"(?m)^(?:chat:|     ) .*divera: working again since "
 
 
-def paced(pace: Pace, *, lasts_s: float = 60) -> tuple[str, ...]:
+def paced(pace: Pace, *, lasts_s: float = LONGEST_S) -> tuple[str, ...]:
     """Return the words of a demo of another pace."""
     script = "import sys; from tallyd.demo.story import play; from tallyd.demo.timetable import Pace; "
     return ("-c", f"{script}sys.exit(play(port=0, lasts_s={lasts_s}, pace={pace}))")
@@ -55,10 +57,8 @@ class Running:
         """What it printed by now."""
         return self._output.read_text("utf-8") if self._output.exists() else ""
 
-    def wait_for(self, pattern: str, *, within_s: float = 30) -> re.Match[str]:
-        wait_until(
-            lambda: re.search(pattern, self.said) or self.process.poll() is not None, within_s=within_s
-        )
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        wait_until(lambda: re.search(pattern, self.said) or self.process.poll() is not None)
         found = re.search(pattern, self.said)
         assert found, self.said
         return found
@@ -68,8 +68,8 @@ class Running:
         found = sorted((self.folder / "out" / poller).glob("*/*.json"))
         return [file for file in found if _due_at(file) > self.began_at]
 
-    def ended(self, *, within_s: float) -> int:
-        return self.process.wait(within_s)
+    def ended(self) -> int:
+        return self.process.wait(LONGEST_S)
 
     def children(self) -> list[int]:
         """Return the pids of its processes: of the daemon, once that has begun."""
@@ -106,7 +106,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for demo in running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(demo.process.pid, signal.SIGKILL)
-        demo.ended(within_s=10)
+        demo.ended()
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_it_runs_for_as_long_as_it_was_asked_and_sums_up(
     start: Callable[..., Running], tmp_path: Path
 ) -> None:
     demo = start(*DEMO, "--for", "20s")
-    status = demo.ended(within_s=60)
+    status = demo.ended()
 
     files = demo.files("divera")
     assert status == 0, demo.said
@@ -142,9 +142,9 @@ def test_a_camera_falls_silent_a_server_goes_stale_divera_goes_down_and_all_come
     silent, again = f"{chat}Bridge: no file for ", f"{chat}Bridge: files arrive again since "
     stale, fresh = f"{chat}STAGE: data .* old", f"{chat}STAGE: no longer stale since "
     for pattern in (silent, stale, again, fresh, BEGINS, ENDS, r"(?s)(report sent ssid=SS-007 .*){3}"):
-        demo.wait_for(pattern, within_s=EVENTS_END_WITHIN_S)
+        demo.wait_for(pattern)
     os.killpg(demo.process.pid, signal.SIGINT)
-    assert demo.ended(within_s=30) == 0, demo.said
+    assert demo.ended() == 0, demo.said
 
     for pattern in (silent, again, stale, fresh, BEGINS, ENDS):
         assert len(re.findall(pattern, demo.said)) == 1, demo.said
@@ -171,11 +171,11 @@ def test_a_camera_falls_silent_a_server_goes_stale_divera_goes_down_and_all_come
 
 
 def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(start: Callable[..., Running]) -> None:
-    demo = start(*DEMO)
+    demo = start(*paced(AT_ONCE))
     demo.wait_for(A_READING)
     children = demo.children()
     os.killpg(demo.process.pid, signal.SIGINT)
-    status = demo.ended(within_s=30)
+    status = demo.ended()
 
     assert status == 0, demo.said
     assert re.search(r"^divera +count +\d\d:\d\d", demo.said, re.MULTILINE)
@@ -185,54 +185,54 @@ def test_ctrl_c_ends_it_with_a_summary_and_leaves_no_process(start: Callable[...
 
 
 def test_killed_it_leaves_no_process(start: Callable[..., Running]) -> None:
-    demo = start(*DEMO)
+    demo = start(*paced(AT_ONCE))
     demo.wait_for("Simulate an outage")
     wait_until(lambda: len(demo.children()) == 1)
     children = demo.children()
     demo.process.kill()
 
-    wait_until(lambda: not any(map(is_alive, children)), within_s=5)
+    wait_until(lambda: not any(map(is_alive, children)))
 
 
 def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]) -> None:
-    demo = start(*DEMO, "--for", "1s")
+    demo = start(*paced(replace(AT_ONCE, first_after_s=300), lasts_s=1))
 
-    assert demo.ended(within_s=15) == 1
+    assert demo.ended() == 1
     assert re.search(
         r"tallyd: the daemon wrote no reading in .* the first one was due at \d\d:\d\d:\d\d", demo.said
     )
 
 
 def test_when_the_daemon_dies_it_ends_with_a_reason(start: Callable[..., Running]) -> None:
-    demo = start(*DEMO)
+    demo = start(*paced(AT_ONCE))
     wait_until(lambda: len(demo.children()) == 1)
     (daemon,) = demo.children()
     demo.wait_for("Simulate an outage")
     os.kill(daemon, signal.SIGKILL)
 
-    assert demo.ended(within_s=15) == 1
+    assert demo.ended() == 1
     assert "tallyd: the daemon stopped unexpectedly (exit status -9)" in demo.said
 
 
 def test_what_the_daemon_said_is_shown_when_it_dies(start: Callable[..., Running]) -> None:
-    demo = start(*DEMO, "--for", "60s")
+    demo = start(*paced(AT_ONCE))
     demo.wait_for("daemon started|page served|config loaded|target changed")
     (daemon,) = demo.children()
     os.kill(daemon, signal.SIGKILL)
 
-    assert demo.ended(within_s=15) == 1
+    assert demo.ended() == 1
     assert re.search(r"stopped unexpectedly \(exit status -9\)\. Output:\n\s*\S", demo.said), demo.said
 
 
 @pytest.mark.slow
 def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[..., Running]) -> None:
     # Between two slots there is time for taking a config: its channels are validated by a process of its own.
-    demo = start(*paced(Pace(every_s=5, ahead_s=20, extend_below_s=10)))
+    demo = start(*paced(replace(AT_ONCE, every_s=5, ahead_s=20, extend_below_s=10)))
     covered_at_first = 4
-    wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first, within_s=60)
+    wait_until(lambda: len(re.findall(A_READING, demo.said)) > covered_at_first)
     os.killpg(demo.process.pid, signal.SIGINT)
 
-    assert demo.ended(within_s=30) == 0
+    assert demo.ended() == 0
     assert "added more times of day" in demo.said
     assert "config loaded" in demo.said
     assert "slots missed" not in demo.said
@@ -243,7 +243,7 @@ def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
     start: Callable[..., Running],
 ) -> None:
     # A run that fails takes 3 s: the next slot has not to wait for it, which would be notified too.
-    demo = start(*paced(Pace(every_s=5), lasts_s=76))
+    demo = start(*paced(replace(AT_ONCE, every_s=5), lasts_s=76))
     control = demo.wait_for(r"http://127\.0\.0\.1:\d+/world/divera")[0]
     demo.wait_for(A_READING)
     for mode, logged, message in (
@@ -259,7 +259,7 @@ def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
     wait_until(lambda: len(re.findall(A_READING, demo.said)) > readings + 2)
     os.killpg(demo.process.pid, signal.SIGINT)
 
-    assert demo.ended(within_s=30) == 0
+    assert demo.ended() == 0
     assert len(re.findall(BEGINS, demo.said)) == 1, demo.said
     assert len(re.findall(ENDS, demo.said)) == 1, demo.said
     assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)
@@ -269,7 +269,7 @@ def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
 def test_a_duration_that_is_none_is_wrong_usage(start: Callable[..., Running], written: str) -> None:
     demo = start(*DEMO, f"--for={written}")
 
-    assert demo.ended(within_s=10) == 2
+    assert demo.ended() == 2
     assert demo.said.startswith("tallyd: --for must be")
 
 
@@ -278,7 +278,7 @@ def test_a_folder_of_somebody_else_is_rejected(start: Callable[..., Running], tm
     (tmp_path / "demo-data" / "thesis.txt").write_text("mine")
     demo = start(*DEMO, "--for", "20s")
 
-    assert demo.ended(within_s=10) == 1
+    assert demo.ended() == 1
     assert "demo-data/ already exists and was not created by the demo" in demo.said
 
 
@@ -297,12 +297,12 @@ def test_the_world_alone_says_what_can_be_asked_of_it(start: Callable[..., Runni
     assert loaded.inboxes == {"visitors": tmp_path / "demo-data" / "inbox"}
     wait_until(lambda: any((tmp_path / "demo-data" / "inbox").rglob("*.json")))
     os.killpg(world.process.pid, signal.SIGTERM)  # it is held like Ctrl-C, there and in the demo
-    assert world.ended(within_s=5) == 0
+    assert world.ended() == 0
     assert "Traceback" not in world.said
 
 
 def test_the_world_alone_ends_by_itself_when_asked_for_a_time(start: Callable[..., Running]) -> None:
-    assert start(*DEMO, "--serve-only", "--for", "0.5s").ended(within_s=10) == 0
+    assert start(*DEMO, "--serve-only", "--for", "0.5s").ended() == 0
 
 
 @pytest.mark.parametrize("more", [("--serve-only",), ()], ids=["world alone", "demo"])
@@ -311,7 +311,7 @@ def test_a_port_that_is_taken_is_named(start: Callable[..., Running], more: tupl
         port = taken.getsockname()[1]
         demo = start(*DEMO, *more, "--port", str(port))
 
-        assert demo.ended(within_s=10) == 1
+        assert demo.ended() == 1
     assert (
         f"tallyd: cannot serve the small world on port {port} of 127.0.0.1: address already in use"
         in demo.said

@@ -123,7 +123,9 @@ def init(
 def demo(
     duration: Annotated[
         str | None,
-        typer.Option("--for", metavar="60s", help="Stop after this time. Default: run until Ctrl-C."),
+        typer.Option(
+            "--for", metavar="60s", help="Stop after it has run for this time. Default: run until Ctrl-C."
+        ),
     ] = None,
     serve_only: Annotated[
         bool, typer.Option("--serve-only", help="Serve only the small world, to try a config with it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 import socket
@@ -34,6 +35,8 @@ _ROUTINE = re.compile(r": files ingested | notice sent ")
 """In lines of the daemon that are not shown: `status` shows the files, and the chat shows its messages."""
 _BALANCE = mark("balance")
 """A key of an out file, for the catalogs. The others are shown elsewhere, too."""
+_STARTED = re.compile(r" INFO tallyd started ")
+"""In the line with which the daemon says that it runs."""
 _WRITTEN = re.compile(r": reading taken .*\bfile=(\S+\.json)")
 """In a line of the daemon that names an out file, relative to the out folder."""
 
@@ -89,6 +92,7 @@ class Show:
         self._messages = messages
         self._heard = 0
         self._began_s = time.monotonic()
+        self._started_s: float | None = None
         self._write_config(now)
 
     def introduce(self, parts: Sequence[Part]) -> None:
@@ -122,11 +126,13 @@ class Show:
             say("\n".join(part.about(self._base_url)))
         say()
 
-    def watch(self, daemon: Child, until_s: float | None) -> None:
-        """Print what happens until a signal to end, or until the time is over. Raises `DemoError`."""
-        while until_s is None or time.monotonic() < until_s:
-            left_s = _LOOK_EVERY_S if until_s is None else min(_LOOK_EVERY_S, until_s - time.monotonic())
-            if asked_to_end(within_s=left_s):
+    def watch(self, daemon: Child, lasts_s: float | None) -> None:
+        """Print what happens until a signal to end, or until the daemon has run for `lasts_s`.
+
+        Raises `DemoError`.
+        """
+        while (left_s := self._left_s(lasts_s)) > 0:
+            if asked_to_end(within_s=min(_LOOK_EVERY_S, left_s)):
                 return
             self._look(daemon)
             if daemon.has_ended():
@@ -188,8 +194,16 @@ class Show:
             self._base_url, times=times, zone=str(zone), cameras_zone=self._zone, page=self._page
         )
 
+    def _left_s(self, lasts_s: float | None) -> float:
+        """Return how long the demo still lasts. The time before the daemon runs does not count."""
+        if lasts_s is None:
+            return math.inf
+        return lasts_s if self._started_s is None else self._started_s + lasts_s - time.monotonic()
+
     def _look(self, daemon: Child) -> None:
         for line in daemon.new_lines():
+            if _STARTED.search(line):
+                self._started_s = time.monotonic()
             if found := _WRITTEN.search(line):
                 self._show(found[1])
             elif not _ROUTINE.search(line):

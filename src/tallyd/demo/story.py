@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -66,30 +65,29 @@ def _tell(wanted: Language, message: str) -> None:
 def play(*, port: int, lasts_s: float | None, pace: Pace | None = None) -> int:
     """Run the daemon against the small world, show what it does, sum up. Returns the exit status."""
     _prepare()
-    until_s = None if lasts_s is None else time.monotonic() + lasts_s
     folder = DemoFolder(FOLDER)
     try:
         with folder.taken():
-            return _play(folder, port, until_s, pace or Pace())
+            return _play(folder, port, lasts_s, pace or Pace())
     except DemoError as error:
         complain(f"tallyd: {error}")
         return EXIT_PROBLEM
 
 
-def _play(folder: DemoFolder, port: int, until_s: float | None, pace: Pace) -> int:
+def _play(folder: DemoFolder, port: int, lasts_s: float | None, pace: Pace) -> int:
     zone, messages = zone_of_demo(datetime.now(UTC)), SimpleQueue[str]()
-    parts = parts_of(folder.inbox, zone, messages.put)
-    modes = _modes(None if until_s is None else until_s - time.monotonic(), pace)
+    if pace.has_past:
+        _write_past(folder, str(zone))  # before the world begins: its problems come at set times, to be seen
+    parts, modes = parts_of(folder.inbox, zone, messages.put), _modes(lasts_s, pace)
     for part in parts:
         part.play(modes.get(part.control, part.mode))
     with _world(parts, port) as base_url:
-        _write_past(folder, str(zone))
         show = Show(folder, base_url, pace, zone=str(zone), messages=messages)
         with started(
             "-m", "tallyd", "--config", str(folder.config), "run", end_within_s=ENDS_WITHIN_S
         ) as daemon:
             show.introduce(parts)
-            show.watch(daemon, until_s)
+            show.watch(daemon, lasts_s)
             show.finish(daemon)
     return show.sum_up()
 

@@ -16,11 +16,13 @@ _DOUBTFUL_WITHIN = timedelta(hours=3)
 class Pace:
     """How fast the demo runs, in seconds.
 
+    `has_past`: whether four weeks are written first, which takes a few seconds.
     `first_after_s`: from the start of the daemon to the first reading. If it takes longer to start, its first
     readings are a little late.
     `extend_below_s`: when fewer seconds than this are covered, more times are written.
     """
 
+    has_past: bool = True
     every_s: int = 10
     first_after_s: float = 2.0
     ahead_s: float = 3600.0
