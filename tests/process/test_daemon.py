@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from support import warm
-from support.daemon import every_seconds, running, wait_until, write_config
+from support.daemon import LONGEST_S, every_seconds, running, wait_until, write_config
 
 USERS = json.dumps({"success": True, "data": [{"status_id": 50101}, {"status_id": 50103}, {}]}).encode()
 
@@ -64,7 +64,7 @@ def _dripping(handler: BaseHTTPRequestHandler) -> None:
             handler.wfile.write(bytes([byte]))
         except OSError:
             return  # the daemon hung up, as it should
-        time.sleep(0.5)
+        time.sleep(2)  # all of it takes longer than a test waits
 
 
 @pytest.fixture
@@ -76,6 +76,9 @@ def source() -> Iterator[Source]:
     source.server.shutdown()
     thread.join()
     source.server.server_close()
+
+
+RETRIES = {"attempts": 3, "first_wait": "5m", "longest_wait": "1h", "give_up_after": "1h"}
 
 
 def _content(source: Source, at: list[str], **top: Any) -> dict[str, Any]:
@@ -91,25 +94,22 @@ def test_a_signal_ends_it_cleanly_while_idle(number: signal.Signals, source: Sou
     assert daemon.log()[-1]["event"] == "tallyd stopped"
 
 
-def test_sigterm_ends_it_within_5_s_in_the_middle_of_a_retry_wait(source: Source, tmp_path: Path) -> None:
+def test_sigterm_ends_it_in_the_middle_of_a_retry_wait(source: Source, tmp_path: Path) -> None:
     source.answer = _unavailable
-    with running(write_config(tmp_path, _content(source, every_seconds(1, count=1)))) as daemon:
+    content = _content(source, every_seconds(1, count=1), retry=RETRIES)
+    with running(write_config(tmp_path, content)) as daemon:
         wait_until(lambda: any(line["event"] == "try failed" for line in daemon.log()))
-        began = time.monotonic()
         assert daemon.end() == 0
-        assert time.monotonic() - began < 5
     assert source.asked == 1
     assert "Traceback" not in daemon.stderr.read_text()
 
 
-def test_sigterm_ends_it_within_5_s_in_the_middle_of_a_slow_download(source: Source, tmp_path: Path) -> None:
+def test_sigterm_ends_it_in_the_middle_of_a_slow_download(source: Source, tmp_path: Path) -> None:
     source.answer = _dripping
     with running(write_config(tmp_path, _content(source, every_seconds(1, count=1)))) as daemon:
         wait_until(lambda: source.asked == 1)
         time.sleep(0.3)
-        began = time.monotonic()
         assert daemon.end() == 0
-        assert time.monotonic() - began < 5
     assert "Traceback" not in daemon.stderr.read_text()
 
 
@@ -143,8 +143,8 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_says_who_holds_it(
 
 def test_an_edited_time_is_taken_by_itself(source: Source, tmp_path: Path) -> None:
     with running(write_config(tmp_path, _content(source, ["00:00"]))) as daemon:
-        write_config(tmp_path, _content(source, every_seconds(1, count=1, first_in_s=9)))
-        wait_until(lambda: len(daemon.out_files("divera")) == 1, what="a reading at the edited time")
+        write_config(tmp_path, _content(source, every_seconds(3, count=9, first_in_s=9)))
+        wait_until(lambda: daemon.out_files("divera"), what="a reading at an edited time")
         assert any(line["event"] == "config loaded" for line in daemon.log())
         assert daemon.end() == 0
 
@@ -205,7 +205,7 @@ def test_without_systemd_a_restart_is_explained_in_other_words(
             wait_until(lambda: "config rejected" in log.read_text(), what="the refusal")
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(LONGEST_S) == 0
             os.close(ours)
             os.close(theirs)
     assert f"out.dir: changed; this needs a restart to apply: {words} (1 of" in log.read_text()
@@ -214,7 +214,7 @@ def test_without_systemd_a_restart_is_explained_in_other_words(
 def test_the_watchdog_is_fed(source: Source, tmp_path: Path) -> None:
     config = write_config(tmp_path, _content(source, ["00:00"]))
     with running(config, WATCHDOG_USEC="2000000") as daemon:
-        wait_until(lambda: daemon.heard("WATCHDOG=1"), within_s=5)
+        wait_until(lambda: daemon.heard("WATCHDOG=1"))
         assert daemon.heard("STATUS=next: divera count ")
         assert daemon.end() == 0
 
@@ -300,7 +300,7 @@ def test_a_full_log_disk_does_not_stop_the_counting(source: Source, tmp_path: Pa
     (tmp_path / "log" / "tallyd.log").mkdir()  # a folder in its place: it can't be opened, not even by root
     with running(write_config(tmp_path, _content(source, every_seconds(1, count=1)))) as daemon:
         wait_until(lambda: len(daemon.out_files("divera")) == 1)
-        wait_until(lambda: "tallyd/log" in _tallyd(tmp_path / "config.json", "status").stdout, within_s=40)
+        wait_until(lambda: "tallyd/log" in _tallyd(tmp_path / "config.json", "status").stdout)
         assert daemon.end() == 0
     assert "cannot be written" in _tallyd(tmp_path / "config.json", "status").stdout
 
@@ -346,7 +346,7 @@ def test_a_deleted_state_db_ends_the_daemon_and_the_next_start_knows_its_reading
         wait_until(lambda: len(daemon.out_files("divera")) == 1)
         for path in (tmp_path / "state").glob("state.db*"):
             path.unlink()
-        assert daemon.process.wait(10) == 1
+        assert daemon.process.wait(LONGEST_S) == 1
     with running(config) as daemon:
         assert json.loads(_tallyd(config, "status", "--json").stdout)["jobs"][0]["last_file"]
         assert daemon.end() == 0

@@ -16,6 +16,9 @@ from typing import Any
 
 from support import warm
 
+LONGEST_S = 120.0
+"""How long a test waits for what must come: long enough for a machine that does much else."""
+
 
 def every_seconds(step: int, *, count: int, first_in_s: float = 6.0) -> list[str]:
     """Return UTC times of day from now on, as `at` wants them."""
@@ -32,7 +35,7 @@ def write_config(folder: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def wait_until(is_so: Callable[[], object], *, within_s: float = 30.0, what: str = "") -> None:
+def wait_until(is_so: Callable[[], object], *, within_s: float = LONGEST_S, what: str = "") -> None:
     """Return once `is_so`; fail after `within_s`."""
     until = time.monotonic() + within_s
     while not is_so():
@@ -96,12 +99,12 @@ class Daemon:
         path = self.folder / "log" / "tallyd.log"
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
-    def end(self, with_signal: int = signal.SIGTERM, *, within_s: float = 6.0) -> int:
-        """End the process; return its exit status. Fails when it takes longer."""
+    def end(self, with_signal: int = signal.SIGTERM) -> int:
+        """End the process; return its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
         try:
-            return self.process.wait(within_s)
+            return self.process.wait(LONGEST_S)
         finally:
             self.kill()
 

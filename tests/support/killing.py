@@ -21,7 +21,7 @@ from support.verdict import Violation, step_of, violations
 
 TESTS = Path(__file__).parents[1]
 DATABASE = "state/state.db"
-LONGEST_S = 30.0
+LONGEST_S = 120.0
 AFTERWARDS_S = 0.05
 """What a run still does after the line in the log that tells its end: it gives back its lock."""
 TRIES = 3

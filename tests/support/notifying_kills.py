@@ -27,7 +27,7 @@ from tallyd.core.alerts.run_alerts import Run, failed_for_good
 
 CHANNEL = "chat"
 MISSED, REFUSED, WORKING = "nothing ran at that time", "access key refused", "working again"
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)

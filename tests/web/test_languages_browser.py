@@ -19,7 +19,6 @@ from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 needs("chromium")
-pytestmark = pytest.mark.timeout(300)
 
 SOON_MS = 60_000
 LOST = (

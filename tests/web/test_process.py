@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -20,8 +19,7 @@ from support import warm
 from support.daemon import Daemon, every_seconds, running, wait_until, write_config
 from support.divera_server import divera_server
 from support.processes import free_port
-
-pytestmark = pytest.mark.timeout(120)
+from tallyd.web.http.connection import HEAD_S
 
 
 @contextmanager
@@ -79,7 +77,7 @@ def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -
             wait_until(lambda: len(daemon.out_files("divera")) == 6, what="six readings")
             late_s = [json.loads(path.read_text())["late_s"] for path in daemon.out_files("divera")]
             assert daemon.end() == 0
-    assert max(late_s) < 1.5, late_s
+    assert max(late_s) < HEAD_S, "no slot waits until a hostile connection is cut off"
     assert [line["event"] for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")] == []
 
 
@@ -96,7 +94,7 @@ def test_a_port_that_is_taken_is_an_alert_and_the_pollers_run_on(tmp_path: Path)
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
         with running(path) as daemon:
             wait_until(lambda: daemon.out_files("divera"), what="a reading")
-            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), what="the alert")
             assert f"127.0.0.1:{port} is in use by another program" in " ".join(said(path, "alerts").split())
             assert daemon.end() == 0
 
@@ -105,16 +103,14 @@ def said(path: Path, *arguments: str) -> str:
     return warm.run("-m", "tallyd", "--config", str(path), *arguments, "--json").stdout
 
 
-def test_it_ends_in_time_while_a_browser_holds_connections(tmp_path: Path) -> None:
+def test_it_ends_while_a_browser_holds_connections(tmp_path: Path) -> None:
     port = free_port()
     with serving_divera() as url:
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=["08:00"])
         with running(path) as daemon, requests.Session() as browser:
             wait_until(lambda: is_open(port), what="the page")
             assert browser.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
-            began_s = time.monotonic()
             assert daemon.end() == 0
-            assert time.monotonic() - began_s < 4
     events = [line["event"] for line in daemon.log()]
     assert events.index("tallyd started") < events.index("page served"), "/healthz would say unwell before"
     assert events[-1] == "tallyd stopped"
@@ -182,14 +178,14 @@ def test_a_place_that_is_taken_keeps_the_page_where_it_is_until_it_is_free(tmp_p
             config(tmp_path, url, web={"listen": f"127.0.0.1:{new}"}, at=["08:00"])
             wait_until(lambda: "page not served" in daemon.stderr.read_text(), what="the warning")
             daemon.process.send_signal(signal.SIGHUP)  # looks at everything now, and tries again
-            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), what="the alert")
             assert f"Until then it stays at http://127.0.0.1:{old}/" in alert_text(path)
             assert answer(old) == 200
             taken.close()
             daemon.process.send_signal(signal.SIGHUP)
             wait_until(lambda: answer(new) == 200 and answer(old) is None, what="the move")
             daemon.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), within_s=45, what="its end")
+            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), what="its end")
             assert daemon.end() == 0
 
 
@@ -200,9 +196,9 @@ def test_the_alert_of_a_page_that_is_not_wanted_any_more_is_no_longer_watched(tm
         with running(path) as daemon:
             wait_until(lambda: "page not served" in daemon.stderr.read_text(), what="the warning")
             daemon.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: "tallyd/web" in said(path, "alerts"), within_s=45, what="the alert")
+            wait_until(lambda: "tallyd/web" in said(path, "alerts"), what="the alert")
             config(tmp_path, url, web=None, at=["08:00"])
-            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), within_s=45, what="its end")
+            wait_until(lambda: "tallyd/web" not in said(path, "alerts"), what="its end")
             assert daemon.end() == 0
     ends = [line["event"] for line in daemon.log() if line.get("key") == "tallyd/web"]
     assert ends[-1] == "problem no longer watched"

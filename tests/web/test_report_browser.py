@@ -19,7 +19,6 @@ from support.past import BERLIN
 from support.webworld import still_world
 
 needs("chromium")
-pytestmark = pytest.mark.timeout(300)
 
 SCRIPT = "<script>document.title = 'taken'</script>"
 MOST_BYTES = 200_000

@@ -16,7 +16,6 @@ from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
 needs("chromium")
-pytestmark = pytest.mark.timeout(300)
 
 WIDTHS = (360, 1280)
 _CUT = """() => {

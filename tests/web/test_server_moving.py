@@ -14,7 +14,7 @@ import requests
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from support.daemon import wait_until
+from support.daemon import LONGEST_S, wait_until
 from support.processes import free_port
 from tallyd.adapters.state import StateError
 from tallyd.settings.secrets import Secret
@@ -50,7 +50,7 @@ def serving(web: WebSettings, *, again_after_s: float = 60.0) -> Iterator[WebSer
         yield server
     finally:
         server.stop()
-        assert server.wait(10)
+        assert server.wait(LONGEST_S)
 
 
 def status(port: int, password: str | None = None, *, address: str = "127.0.0.1") -> int:
@@ -69,7 +69,7 @@ def test_it_moves_and_ends_at_the_old_place_with_its_connections() -> None:
         server.want(at(new))
         wait_until(lambda: server.port == new, what="the new place")
         assert status(new) == 200
-        held.settimeout(5)
+        held.settimeout(LONGEST_S)
         with suppress(ConnectionResetError):
             assert held.recv(1) == b""
         wait_until(lambda: not is_open(old), what="the end of the old place")
@@ -80,7 +80,7 @@ def test_who_asks_all_the_time_gets_an_answer_from_one_place_or_the_other() -> N
     old, new = free_port(), free_port()
     with serving(at(old)) as server:
         server.want(at(new))
-        until_s = time.monotonic() + 20
+        until_s = time.monotonic() + LONGEST_S
         while not (is_open(new) and not is_open(old)):
             assert is_open(old) or is_open(new)
             assert time.monotonic() < until_s
@@ -210,7 +210,7 @@ def test_what_fails_while_it_is_made_is_a_trouble_and_tried_again(error: Excepti
     assert server.trouble == trouble
     wait_until(lambda: server.port == port and server.trouble is None, what="the page")
     server.stop()
-    assert server.wait(10)
+    assert server.wait(LONGEST_S)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,13 +52,6 @@ def commands() -> Iterator[bytes]:
                 yield path.read_bytes()
 
 
-def eventually(condition: Callable[[], object], within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def is_running(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -96,7 +89,7 @@ def test_a_child_that_never_ends_is_killed_with_all_that_it_started() -> None:
     assert failure_of(script, timeout_s=0.5) == "timed out after 0.5 s"
     assert time.monotonic() - began < 20
     # It is killed at once. The system decides when it leaves the list of processes.
-    wait_until(lambda: not any(b"1234.5678" in command for command in commands()), within_s=5)
+    wait_until(lambda: not any(b"1234.5678" in command for command in commands()))
 
 
 def test_a_child_that_does_not_read_its_job_does_not_hold_up_the_parent() -> None:
@@ -142,7 +135,7 @@ def test_neither_ps_nor_the_environment_shows_a_secret(
 
     thread = threading.Thread(target=deliver)
     thread.start()
-    eventually(lambda: hanging.connections)
+    wait_until(lambda: hanging.connections)
     (child,) = set(children_of(os.getpid())) - before
     shown = Path(f"/proc/{child}/cmdline").read_bytes() + Path(f"/proc/{child}/environ").read_bytes()
     channels.abort()
@@ -174,11 +167,11 @@ def test_signals_that_the_parent_blocks_do_not_matter() -> None:
 def test_a_child_ends_with_its_parent(hanging: RawServer) -> None:
     command = [sys.executable, "-c", DAEMON, f"json://{hanging.host}/x"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as parent:
-        eventually(lambda: hanging.connections)
+        wait_until(lambda: hanging.connections)
         (child,) = children_of(parent.pid)
         mask = Path(f"/proc/{child}/status").read_text().partition("SigBlk:")[2].split()[0]
         parent.send_signal(signal.SIGKILL)
-        eventually(lambda: not is_running(child), within_s=5)
+        wait_until(lambda: not is_running(child))
     assert int(mask, 16) == 0
 
 

@@ -29,6 +29,8 @@ from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
 
 LIMIT_S = 0.3
+LONG_S = 30.0
+"""Less than what any of these servers takes, and more than a busy machine needs after `LIMIT_S`."""
 MIB = 1024 * 1024
 
 
@@ -54,7 +56,7 @@ def test_the_deadline_is_that_of_the_whole_request(client: HttpClient, script: S
         took_s = time.monotonic() - began
     assert caught.value.text == f"{server.host} timed out after 0.3 s"
     assert caught.value.transient
-    assert LIMIT_S <= took_s < LIMIT_S + 2
+    assert LIMIT_S <= took_s < LONG_S
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -67,7 +69,7 @@ def test_connecting_and_the_tls_handshake_are_under_the_deadline(client: HttpCli
             began = time.monotonic()
             with pytest.raises(SourceError, match=r"timed out after 0\.3 s$"):
                 get(client, slow)
-            assert LIMIT_S <= time.monotonic() - began < LIMIT_S + 2
+            assert LIMIT_S <= time.monotonic() - began < LONG_S
 
 
 def test_an_address_that_swallows_packets_leaves_time_for_the_next_one(
@@ -79,10 +81,10 @@ def test_an_address_that_swallows_packets_leaves_time_for_the_next_one(
         ports = [int(url.rpartition(":")[2]) for url in (gone.url, swallowing, server.url)]
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
-        client = HttpClient(user_agent="tallyd", timeout_s=LIMIT_S * 4)
+        client = HttpClient(user_agent="tallyd", timeout_s=6.0)
         reply = get(client, "http://three.example/")
         client.close()
-    assert LIMIT_S * 4 / 3 < reply.elapsed_s < LIMIT_S * 4
+    assert 2.0 < reply.elapsed_s < 6.0
 
 
 def test_the_deadline_is_that_of_all_redirects_together(client: HttpClient) -> None:
@@ -95,7 +97,7 @@ def test_the_deadline_is_that_of_all_redirects_together(client: HttpClient) -> N
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
             get(client, server.url)
-        assert time.monotonic() - began < LIMIT_S + 2
+        assert time.monotonic() - began < LONG_S
 
 
 def test_the_deadline_of_one_call_may_differ(client: HttpClient) -> None:
@@ -115,9 +117,9 @@ def test_a_later_request_with_an_earlier_deadline_is_ended_first(client: HttpCli
         ended.append(f"{limit_s:g}")
 
     with serving(SLOW["body byte by byte"]) as server, ThreadPoolExecutor(3) as threads:
-        for limit_s in (0.9, 0.6, 0.3):
+        for limit_s in (3, 2, 1):
             threads.submit(ask, server.url, limit_s)
-    assert ended == ["0.3", "0.6", "0.9"]
+    assert ended == ["1", "2", "3"]
 
 
 def test_the_deadline_holds_on_a_connection_that_is_used_again(client: HttpClient) -> None:
@@ -131,7 +133,7 @@ def test_the_deadline_holds_on_a_connection_that_is_used_again(client: HttpClien
         began = time.monotonic()
         with pytest.raises(SourceError, match="timed out"):
             get(client, server.url)
-        assert time.monotonic() - began < LIMIT_S + 2
+        assert time.monotonic() - began < LONG_S
     assert server.connections == 1
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,11 +120,3 @@ def names(look: Look) -> list[str]:
 def descriptors() -> list[int]:
     """Return all open descriptors of this process in order, except the one of the listing itself."""
     return sorted(int(one.name) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
-
-
-def until(true: Callable[[], bool], *, within_s: float = 10.0) -> None:
-    """Wait until other threads make it true."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.inbox.dropping import descriptors, names, until
+from adapters.inbox.dropping import descriptors, names
+from support.daemon import LONGEST_S, wait_until
 from tallyd.adapters.inbox import Folder
 from tallyd.adapters.inbox.filenames import Pattern
 from tallyd.adapters.inbox.watcher import MOST_WATCHED, Watcher
-
-SOON_S = 5.0
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ def test_a_file_that_was_written_and_closed_is_ready_at_once(
         file.flush()
         assert not woken.wait(0.3), "still being written"
         assert _waiting(folder) == []
-    assert woken.wait(SOON_S)
-    until(lambda: _waiting(folder) == ["a.json"])
+    assert woken.wait(LONGEST_S)
+    wait_until(lambda: _waiting(folder) == ["a.json"])
     assert _waiting(folder) == ["a.json"], "and at the next look, if it was not taken"
 
 
@@ -67,10 +66,10 @@ def test_a_file_that_was_renamed_into_the_inbox_is_ready_at_once(
 ) -> None:
     (tmp_path / "a").write_text("[]")
     (tmp_path / "a").rename(inbox / "a.json")
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     (inbox / "b.json.part").write_text("[]")
     (inbox / "b.json.part").rename(inbox / "b.json")
-    until(lambda: _waiting(folder) == ["a.json", "b.json"])
+    wait_until(lambda: _waiting(folder) == ["a.json", "b.json"])
 
 
 def test_folders_that_come_later_are_watched_too(folder: Folder, inbox: Path) -> None:
@@ -79,25 +78,25 @@ def test_folders_that_come_later_are_watched_too(folder: Folder, inbox: Path) ->
     (inbox / "12/day/deeper").mkdir()
     time.sleep(0.3)
     (inbox / "12/day/deeper/a.json").write_text("[]")
-    until(lambda: _waiting(folder) == ["12/day/deeper/a.json"])
+    wait_until(lambda: _waiting(folder) == ["12/day/deeper/a.json"])
 
 
 def test_a_file_that_is_written_on_after_it_was_closed_has_to_settle(folder: Folder, inbox: Path) -> None:
     (inbox / "a.json").write_text("[1,")
-    until(lambda: _waiting(folder) == ["a.json"])
+    wait_until(lambda: _waiting(folder) == ["a.json"])
     with (inbox / "a.json").open("a") as file:
         file.write("2")
         file.flush()
         assert _waiting(folder) == []
         file.write("]")
-    until(lambda: _waiting(folder) == ["a.json"])
+    wait_until(lambda: _waiting(folder) == ["a.json"])
 
 
 def test_an_empty_file_that_was_closed_has_to_settle(
     folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     (inbox / "a.json").touch()
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     assert _waiting(folder) == []
 
 
@@ -127,12 +126,12 @@ def test_files_that_are_moved_away_cause_no_event_and_replayed_ones_do(
     folder: Folder, inbox: Path, woken: threading.Event
 ) -> None:
     (inbox / "a.json").write_text("[]")
-    until(lambda: _waiting(folder) == ["a.json"])
+    wait_until(lambda: _waiting(folder) == ["a.json"])
     woken.clear()
     folder.rejected(folder.look().waiting[0], {})
     assert not woken.wait(0.5)
     folder.replay("all")
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     assert _waiting(folder) == ["a.json"]
 
 
@@ -150,7 +149,7 @@ def test_a_replaced_folder_is_watched_again_after_a_look(
     assert folder.look().state == "here"
     woken.clear()
     (inbox / "a.json").write_text("[]")
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     assert _waiting(folder) == ["a.json"]
 
 
@@ -166,7 +165,7 @@ def test_a_folder_that_was_replaced_within_a_moment_is_watched_again(
         (inbox / f"{next(numbers)}.json").write_text("[]")
         return woken.wait(0.2)
 
-    until(is_woken)
+    wait_until(is_woken)
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed"])
@@ -187,7 +186,7 @@ def test_a_replaced_source_folder_is_watched_again_after_a_look(
         (inbox / f"12/{next(numbers)}.json").write_text("[]")
         return woken.wait(0.2)
 
-    until(is_woken)
+    wait_until(is_woken)
 
 
 def test_folders_that_are_not_watched_are_still_scanned(inbox: Path) -> None:
@@ -213,7 +212,7 @@ def test_a_second_watch_takes_the_place_of_the_first(
     folder.watch(other.set)
     assert threading.active_count() == threads
     (inbox / "a.json").write_text("[]")
-    assert other.wait(SOON_S)
+    assert other.wait(LONGEST_S)
     assert not woken.is_set()
 
 
@@ -225,7 +224,7 @@ def test_a_folder_that_is_not_there_yet_is_watched_once_it_is(inbox: Path, woken
     inbox.mkdir()
     folder.look()
     (inbox / "a.json").write_text("[]")
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     folder.close()
 
 
@@ -242,13 +241,13 @@ def test_a_callback_that_fails_costs_events_for_a_while_and_no_more(inbox: Path)
     folder = Folder(inbox, own_source="hall", settle_s=0, monotonic=lambda: clock[0])
     folder.watch(fail_once)
     (inbox / "a.json").write_text("[]")
-    until(lambda: len(calls) == 1)
+    wait_until(lambda: len(calls) == 1)
     time.sleep(0.1)
     assert _waiting(folder) == ["a.json"], "the looks go on"
     clock[0] += 61
     folder.look()
     (inbox / "b.json").write_text("[]")
-    until(lambda: len(calls) > 1)
+    wait_until(lambda: len(calls) > 1)
     folder.close()
 
 
@@ -294,7 +293,7 @@ def test_a_folder_that_cannot_be_watched_leaves_no_thread_and_is_tried_again(
     os.close(folder)
     assert _trouble(watcher) is None
     (later / "a").write_text("a")
-    assert woken.wait(SOON_S)
+    assert woken.wait(LONGEST_S)
     watcher.close()
     assert descriptors() == before
 

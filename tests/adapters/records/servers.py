@@ -22,7 +22,7 @@ from support.processes import free_port
 
 PASSWORD = "pw@Zq7/made:up?#[%"
 ESCAPED = quote(PASSWORD, safe="")
-START_S = 30.0
+START_S = 60.0
 
 
 class Server(ABC):

