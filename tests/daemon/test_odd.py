@@ -106,7 +106,7 @@ def test_what_a_stop_finds_in_memory_is_stored_and_written_before_the_end(tmp_pa
     ):
         slot = Slot("2026-11-20T08:00:00[Europe/Berlin]", at("2026-11-20 08:00"))
         reading = Reading(taken_at=slot.due_at, facts={"total": 1})
-        with closing(sqlite3.connect(world.state.path)) as other:
+        with closing(sqlite3.connect(world.state.place)) as other:
             other.execute("ALTER TABLE reading RENAME TO away")  # so that nothing can be stored
             (result,) = world.store.commit(world.task, slot, [reading], by_daemon=True)
             other.execute("ALTER TABLE away RENAME TO reading")
@@ -137,11 +137,12 @@ def test_a_state_db_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> No
         World(tmp_path, clock, FakePoller(daily("08:00"))) as world,
     ):
         assert world.state.is_in_place()
-        copy = world.state.path.with_name("copy")
-        copy.write_bytes(world.state.path.read_bytes())
-        copy.replace(world.state.path)
+        path = Path(world.state.place)
+        copy = path.with_name("copy")
+        copy.write_bytes(path.read_bytes())
+        copy.replace(path)
         assert not world.state.is_in_place()
-        world.state.path.unlink()
+        path.unlink()
         assert not world.state.is_in_place()
 
 

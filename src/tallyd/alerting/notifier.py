@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias
 
 from tallyd.adapters.background import BackgroundTask
+from tallyd.adapters.state import DeposedError, StateError
 from tallyd.alerting.channel import Channel
 from tallyd.alerting.surroundings import surroundings_of
 from tallyd.config.model import Config
-from tallyd.core.alerts.daemon_alerts import UNDELIVERED
+from tallyd.core.alerts.daemon_alerts import STATE, UNDELIVERED
 from tallyd.core.alerts.message import Message, message_of
 from tallyd.core.alerts.notices import MuteNotice, Notice, Notified
 from tallyd.core.alerts.rules import OWN
@@ -46,6 +47,11 @@ class _Pending:
     logged: str
     notices: Sequence[Notice]
     mutes: Sequence[MuteNotice]
+
+    @property
+    def is_about_state(self) -> bool:
+        """Whether it only says that the state cannot be used."""
+        return not self.mutes and all(each.alert.key == STATE.key for each in self.notices)
 
 
 class Notifier:
@@ -92,12 +98,19 @@ class Notifier:
             for name, channel in self._channels.items()
             if not channel.deliveries.is_running and now_s >= channel.not_before_s
         ]
+        is_leader = self._is_leader()
+        if is_leader is False:
+            return
         snapshot = self._snapshot(config)
+        if is_leader is None:
+            own = {key: alert for key, alert in snapshot.alerts.items() if key == STATE.key}
+            snapshot = replace(snapshot, alerts=own, mutes=())
         for name, channel in free:
             self._begin(config, name, channel, snapshot)
-        if suppressed := snapshot.suppressed():
-            self._store.alerts.mark(suppressed)
-        self._forget(snapshot)
+        if is_leader:
+            if suppressed := snapshot.suppressed():
+                self._store.alerts.mark(suppressed)
+            self._forget(snapshot)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the problems of channels that accept no messages."""
@@ -117,6 +130,19 @@ class Notifier:
     def under_way(self) -> list[Future[None]]:
         """Return the deliveries that have not ended."""
         return [future for channel in self._channels.values() for future in channel.deliveries.under_way()]
+
+    def _is_leader(self) -> bool | None:
+        """Whether this daemon notifies. None: the state that daemons share cannot be reached.
+
+        Then another one may have taken over, and this one only says that it cannot be reached.
+        """
+        try:
+            self._store.state.confirm()
+        except DeposedError:
+            return False
+        except StateError:
+            return None
+        return True
 
     # -- pending notices ---------------------------------------------------------------------------------
 
@@ -152,6 +178,9 @@ class Notifier:
     def _notify(self, channel: Channel, pending: _Pending) -> None:
         """Deliver one message, then note the versions of its alerts. Runs on the executor."""
         name = pending.channel
+        is_leader = self._is_leader()  # again: the process may have been frozen since the look
+        if is_leader is False or (is_leader is None and not pending.is_about_state):
+            return
         try:
             self._deliver(channel.url, pending.message)
         except DeliveryError as error:

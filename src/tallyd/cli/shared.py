@@ -15,6 +15,7 @@ import typer
 from tallyd.adapters.locks import LockedError, holder
 from tallyd.adapters.logs import Logs
 from tallyd.config.active_file import read_active
+from tallyd.config.folders import STATE_FILE
 from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config, LookClosely, load
 from tallyd.core.errors import EXIT_USAGE, ConfigError
@@ -72,12 +73,13 @@ def hide_secrets(config: Config) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the state is, and the language of who reads about it.
+    """Where the state is (`at`) and the lock (`folder`), and the language of who reads about it.
 
     `config` is None while the file on disk is not active; `trouble` says why.
     """
 
     folder: Path
+    at: Path | str
     config: Config | None
     trouble: str | None
     language: Language
@@ -92,20 +94,27 @@ def find_state(path: Path) -> Place:
     try:
         config = load_config(path, lenient=True)
     except ConfigError as error:
-        if active is None:
+        if active is None or active.has_state_url:  # nobody else knows the database
             raise
         first = error.lines(ending="; tallyd cannot start with it")[0]
-        return Place(active.state_dir, None, first, active.language)
+        return Place(active.state_dir, active.state_dir / STATE_FILE, None, first, active.language)
     language = config.settings.language
-    if active is None:
-        return Place(config.state_dir, config, None, language)
+    if active is None or active.has_state_url:
+        return Place(config.state_dir, config.state_at, config, None, language)
     changed = config.changed_from(active.fixed)
-    if "state.dir" in changed or (changed and holder(active.state_dir / "lock") is not None):
+    if {"state.dir", "state.url"} & set(changed) or (
+        changed and holder(active.state_dir / "lock") is not None
+    ):
         trouble = english(
             "{file}: {keys} changed; applies at the next start", file=path.name, keys=listed(changed)
         )
-        return Place(active.state_dir, None, trouble, language)
-    return Place(config.state_dir, config, None, language)
+        return Place(active.state_dir, active.state_dir / STATE_FILE, None, trouble, language)
+    return Place(config.state_dir, config.state_at, config, None, language)
+
+
+def has_state(at: Path | str) -> bool:
+    """Whether there may be a state: a database on a server says so when it is opened."""
+    return isinstance(at, str) or at.exists()
 
 
 def process_text(error: LockedError) -> str:
@@ -117,7 +126,7 @@ def has_not_run(config: Config) -> str:
     """Return why there is no state.db, and the cure."""
     return tr(
         "{database} is missing: tallyd has not run with {config} yet, or the file was deleted. Start tallyd",
-        database=config.state_dir / "state.db",
+        database=config.state_dir / STATE_FILE,
         config=config.path,
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from tallyd.adapters.outfiles import replace_file
+from tallyd.config.folders import STATE_FILE
 from tallyd.config.model import Config
 from tallyd.core.language.languages import Language
 
@@ -24,7 +25,8 @@ from tallyd.core.language.languages import Language
 class Active:
     """What a daemon wrote when it activated a config. `restart` says how to start it again.
 
-    `language` is that of the config, for commands that cannot read it any more.
+    `language` is that of the config, for commands that cannot read it any more. `has_state_url`: the state is
+    not in the folder, but in a database whose URL only the config has.
     """
 
     config: Path
@@ -32,6 +34,7 @@ class Active:
     fixed: Mapping[str, str]
     restart: str
     language: Language = "en"
+    has_state_url: bool = False
 
 
 _FILE = TypeAdapter(Active)
@@ -51,7 +54,14 @@ def active_file(config: Path) -> Path:
 def write_active(config: Config, *, restart: str) -> None:
     """Write the active file if its content changes. Raises `OSError`."""
     path = active_file(config.path)
-    active = Active(config.path, config.state_dir, config.fixed, restart, config.settings.language)
+    active = Active(
+        config.path,
+        config.state_dir,
+        config.fixed,
+        restart,
+        config.settings.language,
+        has_state_url=config.state_url is not None,
+    )
     # Not dump_json: a path need not be UTF-8.
     content = json.dumps(_FILE.dump_python(active, mode="json"), indent=1).encode() + b"\n"
     if _content(path) != content:
@@ -69,7 +79,7 @@ def read_active(config: Path) -> Active | None:
     except ValueError:
         return None
     # Not Path.exists: it fails below a folder that we may not enter.
-    has_state = os.path.exists(active.state_dir / "state.db")  # noqa: PTH110 # see above
+    has_state = active.has_state_url or os.path.exists(active.state_dir / STATE_FILE)  # noqa: PTH110 # see above
     return active if has_state and active.config.resolve() == config.resolve() else None
 
 

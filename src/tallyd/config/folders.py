@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import Final
 
 from tallyd.core.errors import ConfigProblem
 
@@ -15,6 +16,7 @@ DATA_FOLDER = Path("/var/lib/tallyd")
 LOG_FOLDER = Path("/var/log/tallyd")
 """The config of the installed service, and the two folders that it may always write (setup.sh makes them)."""
 
+STATE_FILE: Final = "state.db"
 _SQLITE = "sqlite:///"
 
 

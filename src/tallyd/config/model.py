@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.document import Document, read_document
 from tallyd.config.effective import Effective, alert_policy, effective_of
-from tallyd.config.folders import database_url, digest_of_url, inbox_problems
+from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, inbox_problems
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
@@ -70,6 +70,17 @@ class Config:
     @property
     def state_dir(self) -> Path:
         return self.data_dir / self.settings.state.dir
+
+    @property
+    def state_at(self) -> Path | str:
+        """Where the state is: a SQLite file, or the URL of a PostgreSQL database, which is a secret."""
+        return self.state_url or self.state_dir / STATE_FILE
+
+    @property
+    def state_url(self) -> str | None:
+        """The URL of the state that daemons share; None: it is a file."""
+        url = self.settings.state.url
+        return url.reveal() if url else None
 
     @property
     def database_url(self) -> str:
@@ -181,6 +192,9 @@ class Config:
         database = self.settings.database
         if database.url.is_known:
             known["database"] = f"{digest_of_url(self.database_url)} {database.keep_days}"
+        url = self.settings.state.url
+        if url is None or url.is_known:
+            known["state.url"] = digest_of_url(url.reveal()) if url else ""
         return known
 
     def changed_from(self, fixed: Mapping[str, str]) -> tuple[str, ...]:
@@ -261,7 +275,7 @@ def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
 
 def _without_password(settings: Settings) -> Set[str]:
     """Return the URLs that are treated as secrets but hold no password."""
-    urls = (settings.database.url, settings.http.proxy)
+    urls = (settings.database.url, settings.state.url, settings.http.proxy)
     return {url.reveal() for url in urls if url is not None and not holds_password(url.reveal())}
 
 

@@ -171,6 +171,7 @@ class Relay:
             if row is None or row.state != "waiting":
                 continue
             tools.alive()
+            self._store.state.confirm()  # a daemon that was frozen must not post what another one has sent
             try:
                 answer = self._answer(task, source, row, tools, left_s)
             except Stopped:

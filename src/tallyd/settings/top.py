@@ -38,7 +38,13 @@ class StateSettings(Strict):
     """The state of the daemon."""
 
     dir: FolderPath = Field(
-        "state", description="Folder of `state.db`, relative to `data_dir`. It must be on a local disk."
+        "state",
+        description="Folder of `state.db` and locks, relative to `data_dir`. It must be on a local disk.",
+    )
+    url: Annotated[Secret, AfterValidator(lambda url: url.check(_check_state))] | None = Field(
+        None,
+        description="`postgresql+psycopg://USER:PASSWORD@HOST/NAME`: keep the state in PostgreSQL, so that a "
+        "standby can take over (docs/standby.md). A secret. Default: SQLite, in `state.dir`.",
     )
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
         400,
@@ -110,6 +116,14 @@ def check_database(url: str) -> None:
         _check_host(url)
     elif not url.removeprefix("sqlite:///").strip("/"):
         raise wrong("must name a file: sqlite:///PATH")
+
+
+def _check_state(url: str) -> None:
+    if not url.startswith("postgresql+psycopg://"):
+        raise wrong(
+            "must be postgresql+psycopg://USER:PASSWORD@HOST/NAME; without it, the state is in state.dir"
+        )
+    _check_host(url)
 
 
 def _check_proxy(url: str) -> None:

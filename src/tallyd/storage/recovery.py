@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import JobRef, NewReading, State, StateDamagedError
+from tallyd.config.folders import STATE_FILE
 from tallyd.config.jobs import Task, tasks_of
 from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import DAMAGED
@@ -21,36 +22,42 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.out_document import SCHEMA
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import At, Every, marks_of
+from tallyd.storage.projection import let_missing_be_written
 
 log = logging.getLogger("tallyd")
 
-DATABASE = "state.db"
-_DAMAGED = f"{DATABASE}.damaged-"
+_DAMAGED = f"{STATE_FILE}.damaged-"
 _TIME = "%Y%m%dT%H%M%SZ"
 _QUARANTINED = re.compile(re.escape(_DAMAGED) + r"[0-9]{8}T[0-9]{6}Z")
 
 
-def open_state(config: Config, *, now: datetime) -> State:
-    """Open state.db and restore readings that exist only in out/.
+def open_state(config: Config, *, now: datetime, token: str | None = None) -> State:
+    """Open the state and restore readings that exist only in out/.
+
+    `token` is that of the leader, where daemons share a state.
 
     A damaged state.db is renamed and a new one is created. Every start restores missing readings from the out
     files, whatever the cause: damage, a start that was killed while it restored, an old backup, a state.db
     that somebody deleted. Raises `StateError` if it can't be opened for another reason (a full disk, missing
     rights).
     """
-    path = config.state_dir / DATABASE
     try:
-        return _opened(path, config)
+        return _opened(config, token, now)
     except StateDamagedError as error:
-        _quarantine(path, now=now, reason=str(error))
-        return _opened(path, config)
+        if not isinstance(config.state_at, Path):
+            raise  # what a server stores is for its administrator to restore
+        _quarantine(config.state_at, now=now, reason=str(error))
+        return _opened(config, token, now)
 
 
-def _opened(path: Path, config: Config) -> State:
-    state = State(path)
+def _opened(config: Config, token: str | None, now: datetime) -> State:
+    state = State(config.state_at, token=token)
+    out = OutFiles(config.out_dir)
     try:
         state.check()
-        restored = restore(state, OutFiles(config.out_dir), config)
+        restored = restore(state, out, config)
+        if token is not None and (missing := let_missing_be_written(state, out, now=now)):
+            log.info("out files of another host are written here too", extra={"count": missing})
     except BaseException:
         state.close()
         raise
@@ -64,7 +71,7 @@ def _quarantine(path: Path, *, now: datetime, reason: str) -> None:
     quarantined = path.with_name(f"{_DAMAGED}{now:{_TIME}}")
     log.error("state.db is damaged", extra={"reason": reason, "set_aside": str(quarantined)})
     for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(DATABASE + suffix)
+        part = path.with_name(STATE_FILE + suffix)
         if part.exists():
             part.rename(quarantined.with_name(quarantined.name + suffix))
 

@@ -11,6 +11,7 @@ from typing import Final
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.language.formats import span
 from tallyd.core.language.messages import mark, tr
+from tallyd.core.leader import standby_text
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, Stat
 from tallyd.core.schedule.timetable import Every
@@ -60,6 +61,7 @@ class Head:
 
     `problems` is how many are open in all, `alerts` are tallyd's own. `silent_for` is how long its schedule
     has stood still, empty if it has not; `restart` says what helps.
+    `standby` says who works, if this daemon does not.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Head:
     alerts: tuple[AlertLine, ...]
     silent_for: str
     restart: str
+    standby: str
 
 
 class Cards:
@@ -137,7 +140,12 @@ class Cards:
             alerts=self._lines(self._open(OWN)),
             silent_for=span(silent_s) if silent_s > SILENT_AFTER_S else "",
             restart=self._context.restart,
+            standby=self._standby(),
         )
+
+    def _standby(self) -> str:
+        leader = self._context.leader
+        return standby_text(leader(), self._config.zone, now=self._now) if leader else ""
 
     def state(self, name: str) -> State:
         """Return how a configured poller is."""

@@ -15,6 +15,7 @@ from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import OWN, Alert
 from tallyd.core.hosts import Host, hosts_table
 from tallyd.core.language.messages import tr
+from tallyd.core.leader import Leader
 from tallyd.core.panels import StateTimeline, Table
 from tallyd.core.timeline import borders_of
 from tallyd.runs.stats import RunStats
@@ -31,6 +32,7 @@ class Context:
     used. `kept(poller, job)` is what a job keeps in memory from run to run. `hosts()` are the other
     daemons on the database. `now()` is aware, UTC;
     `monotonic()` is in seconds. `restart` says how to start tallyd again.
+    `leader`: this daemon is a standby, and who works instead; None: this one works.
     """
 
     state: State
@@ -44,6 +46,7 @@ class Context:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     restart: str
+    leader: Callable[[], Leader | None] | None = None
     shown: Shown = field(default_factory=Shown)
 
     def query_of(self, key: str) -> str:

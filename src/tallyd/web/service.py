@@ -17,6 +17,7 @@ from tallyd.core.alerts.daemon_alerts import WEB
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import ConfigProblem
 from tallyd.core.hosts import Host
+from tallyd.core.leader import Leader
 from tallyd.core.reading import Problem
 from tallyd.runs.stats import RunStats
 from tallyd.settings.web import WebSettings
@@ -51,7 +52,8 @@ class Served:
     """The page with the settings of the active config.
 
     `kept` is what jobs keep from run to run, by poller and job. `hosts` returns the other daemons on the
-    database. `restart`: how to start tallyd again here.
+    database. `leader`: this daemon is a standby, and who works instead. `restart`: how to start tallyd again
+    here.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Served:
         kept: Mapping[tuple[str, str], Mapping[str, object]],
         runs: RunStats,
         hosts: Callable[[], tuple[Host, ...]],
+        leader: Callable[[], Leader | None] | None = None,
         now: Callable[[], datetime],
         restart: str,
     ) -> None:
@@ -70,6 +73,7 @@ class Served:
         self._kept = kept
         self._runs = runs
         self._hosts = hosts
+        self._leader = leader
         self._now = now
         self._restart = restart
         self._records = RecordsReader(config.database_url)
@@ -120,7 +124,7 @@ class Served:
         from tallyd.web.context import Context  # noqa: PLC0415 # see above
 
         if self._state is None:
-            self._state = State(self._store.state.path, reads_only=True)
+            self._state = self._store.state.reader()
         context = Context(
             state=self._state,
             records=self._records,
@@ -130,6 +134,7 @@ class Served:
             kept=lambda poller, job: dict(self._kept.get((poller, job), {})),
             runs=self._runs,
             hosts=self._hosts,
+            leader=self._leader,
             now=self._now,
             monotonic=time.monotonic,
             restart=self._restart,

@@ -1,19 +1,22 @@
-"""What makes the content of a state.db useless."""
+"""What makes the content of the state useless."""
 
 from __future__ import annotations
-
-import sqlite3
-from contextlib import closing
 
 import pytest
 
 from tallyd.adapters.state import State, StateDamagedError
 
 
+def execute(state: State, statement: str) -> list[tuple[object, ...]]:
+    """Execute what tallyd would not, and return the rows."""
+    with state._connection.transaction() as db:
+        found = db.execute(statement)
+        return found.fetchall() if statement.startswith("SELECT") else []
+
+
 def expect_damage(state: State, statement: str) -> None:
     """Fail if the check has something to say now, or nothing after the statement."""
     state.check()
-    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
-        other.execute(statement)
+    execute(state, statement)
     with pytest.raises(StateDamagedError, match="is damaged"):
         state.check()

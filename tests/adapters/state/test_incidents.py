@@ -1,11 +1,9 @@
-"""state.db: what is kept of alerts that were raised, of their notices, and of when tallyd was on."""
+"""The state: what is kept of alerts that were raised, of their notices, and of when tallyd was on."""
 
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from adapters.state.damage import expect_damage
+from adapters.state.conftest import sqlite_of
+from adapters.state.damage import execute, expect_damage
 from tallyd.adapters.state import State
 from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.alerts.incidents import Incident, IncidentNotice
@@ -259,8 +258,7 @@ def test_what_ended_long_ago_is_deleted_with_its_notices_and_what_is_open_stays(
     state.incidents.prune(AT + 5 * HOUR)
     assert [each.text for each in known(state)] == ["2-9", "0.5-None"]
     assert all(each.notices for each in known(state))
-    with closing(sqlite3.connect(state.path)) as db:
-        assert db.execute("SELECT count(*) FROM incident_notice").fetchone() == (2,)
+    assert execute(state, "SELECT count(*) FROM incident_notice") == [(2,)]
 
 
 def test_a_notice_whose_incident_is_still_to_be_stored_is_kept(state: State) -> None:
@@ -326,13 +324,16 @@ QUERIES = {
 
 
 @pytest.mark.parametrize(("keys", "index"), QUERIES.values(), ids=list(QUERIES))
-def test_each_query_uses_an_index(keys: dict[str, Any], index: str, state: State) -> None:
+def test_each_query_uses_an_index(keys: dict[str, Any], index: str, state_file: State) -> None:
+    state, db = state_file, sqlite_of(state_file)  # what SQLite is asked is seen nowhere else
     look(state, 0, stale())
     asked: list[str] = []
-    with state._file.reading() as db:  # what SQLite is asked is seen nowhere else
+    with state._connection.reading():
         db.set_trace_callback(asked.append)
         assert state.incidents.between(*ALWAYS, **keys)
         db.set_trace_callback(None)
         incidents, notices = ([row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {each}")] for each in asked)
     assert f"USING INDEX {index} " in incidents[0]
-    assert any("SEARCH incident_notice USING PRIMARY KEY" in each for each in notices)
+    assert any(
+        "SEARCH incident_notice USING INDEX sqlite_autoindex_incident_notice_1" in each for each in notices
+    )

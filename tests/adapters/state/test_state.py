@@ -1,4 +1,4 @@
-"""state.db: what one transaction commits, what is unique, and what happens with a file that is not a
+"""The state: what one transaction commits, what is unique, and what happens with a file that is not a
 database.
 """
 
@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.state.conftest import sqlite_of
+from adapters.state.damage import execute
 from tallyd.adapters.state import (
     JobRef,
     OutFile,
@@ -215,15 +216,13 @@ def test_a_history_is_cut_by_poller_and_time(state: State) -> None:
     assert state.readings.history(poller="other") == ()
 
 
-def test_an_idle_evaluation_writes_nothing(state: State) -> None:
+def test_an_idle_evaluation_writes_nothing(state: State, watcher: State) -> None:
     problem = Problem(key="tallyd/log", text="full", since=AT)
     observations = Observations(named=(problem,), may_resolve=lambda _key: True, now=AT)
     state.alerts.evaluate(observations)
-    watcher = sqlite3.connect(state.path)
-    before = watcher.execute("PRAGMA data_version").fetchone()
+    watcher.was_changed_elsewhere()
     state.alerts.evaluate(observations)
-    assert watcher.execute("PRAGMA data_version").fetchone() == before
-    watcher.close()
+    assert not watcher.was_changed_elsewhere()
 
 
 def _begin_and_fail(state: State) -> None:
@@ -233,13 +232,11 @@ def _begin_and_fail(state: State) -> None:
         raise ZeroDivisionError
 
 
-def test_changes_together_are_all_committed_or_none(state: State) -> None:
-    other = State(state.path, reads_only=True)
+def test_changes_together_are_all_committed_or_none(state: State, watcher: State) -> None:
     with state.together():
         _record(state, _slot("a"))
         _record(state, _slot("b", 1))
-        assert other.readings.history() == ()
-    other.close()
+        assert watcher.readings.history() == ()
     assert len(state.readings.history()) == 2
     with pytest.raises(ZeroDivisionError):
         _begin_and_fail(state)
@@ -260,13 +257,11 @@ def test_a_file_that_is_not_a_database_counts_as_damaged(content: bytes, tmp_pat
         State(tmp_path / "state.db")
 
 
-def test_a_database_of_a_newer_tallyd_is_rejected_and_not_changed(state: State) -> None:
-    state.close()
-    database = sqlite3.connect(state.path)
-    database.execute("PRAGMA user_version=99")
-    database.close()
+def test_a_database_of_a_newer_tallyd_is_rejected_and_not_changed(state: State, place: Path | str) -> None:
+    is_file = isinstance(place, Path)
+    execute(state, "PRAGMA user_version=99" if is_file else "UPDATE leader SET schema_version=99")
     with pytest.raises(StateTooNewError, match="newer tallyd"):
-        State(state.path)
+        State(place)
 
 
 def test_a_missing_folder_is_reported_with_its_path(tmp_path: Path) -> None:
@@ -274,14 +269,14 @@ def test_a_missing_folder_is_reported_with_its_path(tmp_path: Path) -> None:
         State(tmp_path / "absent" / "state.db")
 
 
-def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(state: State) -> None:
-    state._file._db.execute("PRAGMA busy_timeout=50")
-    other = sqlite3.connect(state.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StateError, match="locked"):
+def test_a_database_that_is_locked_by_another_is_an_error_that_changes_nothing(
+    state: State, place: Path | str
+) -> None:
+    is_file = isinstance(place, Path)
+    with state._connection.reading() as db:
+        db.execute("PRAGMA busy_timeout=50" if is_file else "SET lock_timeout='50ms'")
+    with closing(State(place)) as other, other.together(), pytest.raises(StateError, match="locked"):
         _record(state, _slot())
-    other.execute("ROLLBACK")
-    other.close()
     assert _out(_record(state, _slot())) == OutFile(
         id=1,
         poller="divera",
@@ -334,10 +329,11 @@ LOOKS: dict[str, Callable[[ReadingHistory], object]] = {
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS.keys())
 def test_no_look_at_the_past_reads_or_sorts_all_of_it(
-    state: State, look: Callable[[ReadingHistory], object]
+    state_file: State, look: Callable[[ReadingHistory], object]
 ) -> None:
     asked: list[str] = []
-    with state._file.reading() as db:  # its own connection, which alone can tell what it is asked
+    state, db = state_file, sqlite_of(state_file)  # it alone can tell what it is asked
+    with state._connection.reading():
         db.set_trace_callback(asked.append)
         look(state.readings)
         db.set_trace_callback(None)
@@ -383,16 +379,16 @@ def test_a_long_content_is_stored_small_and_comes_back_whole(state: State) -> No
     length = len(stored_text(found[1]))
     everything = {"poller": None, "since": None, "until": None}
     assert [state.readings.fitting(**everything, most_chars=length - less) for less in (0, 1)] == [1, 0]
-    with closing(sqlite3.connect(state.path)) as db:
-        assert db.execute("SELECT length(body) FROM reading").fetchone()[0] < length / 5
-        db.execute("UPDATE reading SET body=x'ff'")
-        db.commit()
+    ((stored,),) = execute(state, "SELECT length(body) FROM reading")
+    assert isinstance(stored, int)
+    assert stored < length / 5
+    execute(state, "UPDATE reading SET body='ff'")
     with pytest.raises(ValueError, match="not a compressed text"):
         state.out_files.check()
 
 
 def test_alerts_are_read_again_only_after_a_change_by_whomever_and_a_rollback_leaves_nothing(
-    state: State,
+    state: State, place: Path | str
 ) -> None:
     def raising(key: str) -> Observations:
         problem = Problem(key=key, text="", over="", since=AT, severity="error")
@@ -401,7 +397,7 @@ def test_alerts_are_read_again_only_after_a_change_by_whomever_and_a_rollback_le
     state.alerts.evaluate(raising("divera/a/failed"))
     first = state.alerts.all()
     assert state.alerts.all() is first
-    with closing(State(state.path)) as other:
+    with closing(State(place)) as other:
         other.alerts.evaluate(raising("divera/b/failed"))
     assert set(state.alerts.all()) == {"divera/a/failed", "divera/b/failed"}
 

@@ -198,7 +198,7 @@ def test_what_makes_no_sense_is_refused_and_says_why(url: str, path: str, says: 
 
 def test_a_state_db_that_cannot_be_read_is_shown_without_a_path(web: Web) -> None:
     with web.context() as context:
-        closed = State(context.state.path, reads_only=True)
+        closed = context.state.reader()
         closed.close()
         with serving(routes(replace(context, state=closed))) as url:
             answer = requests.get(f"{url}/api/v1/status", timeout=20)

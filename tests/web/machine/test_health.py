@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from support.webfolder import NOW, Web, serving
-from tallyd.adapters.state import State
 from tallyd.core.alerts.rules import Alert
 from tallyd.runs.stats import RunStats
 from tallyd.web.machine.health import is_healthy, routes
@@ -22,7 +21,7 @@ STALE = Alert(
 def test_a_tallyd_that_can_do_its_work_answers_with_one_word(tmp_path: Path) -> None:
     with Web(tmp_path).context() as context, serving(routes(context)) as url:
         answer = requests.get(f"{url}/healthz", timeout=20)
-    assert (answer.status_code, answer.text) == (200, "ok\n")
+    assert (answer.status_code, answer.text) == (200, '{"status":"ok","role":"active"}')
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,10 @@ def test_only_what_keeps_tallyd_from_its_work_makes_it_unwell(tmp_path: Path, ke
     web = Web(tmp_path, alerts={key: replace(STALE, key=key)})
     with web.context() as context, serving(routes(context)) as url:
         answer = requests.get(f"{url}/healthz", timeout=20)
-    assert (answer.status_code, answer.text) == (status, "ok\n" if status == 200 else "unwell\n")
+    assert (answer.status_code, answer.text) == (
+        status,
+        f'{{"status":"{"ok" if status == 200 else "unwell"}","role":"active"}}',
+    )
 
 
 def test_a_schedule_that_stands_still_is_unwell_after_a_minute(tmp_path: Path) -> None:
@@ -64,6 +66,6 @@ def test_before_the_first_tick_nothing_is_well(tmp_path: Path) -> None:
 def test_a_state_db_that_does_not_answer_is_unwell(tmp_path: Path) -> None:
     web = Web(tmp_path)
     with web.context() as context:
-        closed = State(context.state.path, reads_only=True)
+        closed = context.state.reader()
         closed.close()
         assert not is_healthy(replace(context, state=closed))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from tallyd.adapters.state.bodies import unpacked
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import ALL, StateConnection
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import Facts
 from tallyd.core.stored import LastReading, StoredReading
@@ -20,8 +20,8 @@ _TIME = "coalesce(due_at, taken_at)"
 class ReadingHistory:
     """Queries for readings. Each uses an index, so it is fast with any number of readings."""
 
-    def __init__(self, file: StateFile) -> None:
-        self._file = file
+    def __init__(self, connection: StateConnection) -> None:
+        self._connection = connection
 
     def missed_since_taken(
         self, poller: str, job: str, *, now: datetime, reason: str | None = None
@@ -30,10 +30,10 @@ class ReadingHistory:
 
         With `reason`, only those with this reason. Slots after `now` are ignored: the clock was ahead.
         """
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
-                "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"
-                " AND (:reason IS NULL OR reason=:reason) AND due_at <= :now"
+                "SELECT due_at FROM reading WHERE poller=:poller AND job=:job AND outcome='missed'"  # noqa: S608 # constants
+                f"{' AND reason=:reason' if reason else ''} AND due_at <= :now"
                 # Not max(): with a condition on the job, that would read every reading.
                 " AND due_at > coalesce((SELECT due_at FROM reading"
                 " WHERE poller=:poller AND job=:job AND outcome='taken' AND due_at <= :now"
@@ -45,7 +45,7 @@ class ReadingHistory:
 
     def missed_between(self, poller: str, job: str, since: datetime, until: datetime) -> tuple[datetime, ...]:
         """Return the job's slots with since <= slot < until that have no reading, oldest first."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
                 "SELECT due_at FROM reading WHERE poller=? AND job=? AND outcome='missed'"
                 " AND due_at>=? AND due_at<? ORDER BY due_at",
@@ -66,10 +66,10 @@ class ReadingHistory:
         The time of a row is that of its slot; outside the timetable, when it was taken.
         """
         where, values = _where(poller, since, until)
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM reading{where} ORDER BY {_TIME}, id LIMIT ?",  # noqa: S608 # constants
-                (*values, -1 if most is None else most),
+                (*values, ALL if most is None else most),
             )
             return tuple(_stored(row) for row in rows)
 
@@ -78,18 +78,13 @@ class ReadingHistory:
     ) -> int:
         """Return how many rows of `history` fit into `most_chars`, by the total length of their bodies."""
         where, values = _where(poller, since, until)
-        count, so_far = 0, 0
-        with self._file.reading() as db:
-            found = db.execute(
-                f"SELECT coalesce(body, '') FROM reading{where} ORDER BY {_TIME}, id",  # noqa: S608 # constants
-                values,
-            )
-            for (body,) in found:  # one at a time, so that the rest is never read
-                so_far += len(unpacked(body))
-                if so_far > most_chars:
-                    break
-                count += 1
-        return count
+        with self._connection.reading() as db:
+            (count,) = db.execute(
+                "SELECT count(*) FROM (SELECT sum(chars)"  # noqa: S608 # constants
+                f" OVER (ORDER BY {_TIME}, id) AS so_far FROM reading{where}) AS each WHERE so_far<=?",
+                (*values, most_chars),
+            ).fetchone()
+        return int(count)
 
     def last(self, poller: str, *, now: datetime, in_timetable: bool = False) -> StoredReading | None:
         """Return the poller's last reading up to `now`. `in_timetable`: ignore readings taken by hand.
@@ -109,7 +104,7 @@ class ReadingHistory:
     ) -> tuple[Any, ...] | None:
         # Ask by both times: a late slot may have been taken after a later reading by hand.
         times = ("due_at",) if in_timetable else ("due_at", _TIME)
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = [
                 db.execute(
                     f"SELECT taken_at, {columns} FROM reading"  # noqa: S608 # constants
@@ -124,7 +119,7 @@ class ReadingHistory:
 
     def pollers(self) -> tuple[str, ...]:
         """Return the pollers that have readings, including those that left the config."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             return tuple(name for (name,) in db.execute("SELECT DISTINCT poller FROM reading ORDER BY 1"))
 
 

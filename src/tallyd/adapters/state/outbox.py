@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateConnection, Statements, Value
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.reading import OutboxMessage
 from tallyd.core.stored import OutboxRow, RowState, Said
@@ -37,8 +36,8 @@ UPDATE outbox SET failing_since=NULL WHERE poller=:poller AND ssid=:ssid AND fai
 class Outbox:
     """The waiting and the sent reports, with the upstream's last answer."""
 
-    def __init__(self, file: StateFile) -> None:
-        self._file = file
+    def __init__(self, connection: StateConnection) -> None:
+        self._connection = connection
 
     def waiting(self, poller: str) -> tuple[OutboxRow, ...]:
         """Return the waiting reports, newest day first; within a day, the one tried longest ago first."""
@@ -57,7 +56,7 @@ class Outbox:
 
     def pollers(self) -> frozenset[str]:
         """Return the pollers that have rows."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             return frozenset(name for (name,) in db.execute("SELECT DISTINCT poller FROM outbox"))
 
     def note_sent(self, row: OutboxRow, *, at: datetime, answer: str) -> None:
@@ -74,16 +73,16 @@ class Outbox:
 
     def take_up(self, poller: str) -> None:
         """Make reports wait again that were rejected for good: under another config they may be accepted."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             parked = db.execute(
                 "SELECT 1 FROM outbox WHERE poller=? AND state='parked' LIMIT 1", (poller,)
             ).fetchone()
         if parked is not None:
-            with self._file.transaction() as db:
+            with self._connection.transaction() as db:
                 db.execute("UPDATE outbox SET state='waiting' WHERE poller=? AND state='parked'", (poller,))
 
     def _note(self, row: OutboxRow, state: RowState, said: Said, *, at: datetime, answer: str) -> None:
-        values = {
+        values: dict[str, Value] = {
             "poller": row.poller,
             "ssid": row.message.ssid,
             "day": row.message.day.isoformat(),
@@ -93,18 +92,18 @@ class Outbox:
             "answer": answer,
             "said": said,
         }
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(_NOTE_TRY, values)
             db.execute(_NOTE_WORKING if state == "sent" else _NOTE_FAILING, values)
 
     def forget(self, poller: str, *, but: frozenset[str] = frozenset()) -> int:
         """Delete the poller's rows, except for the names in `but`; return how many."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             found = db.execute("SELECT DISTINCT ssid FROM outbox WHERE poller=?", (poller,))
             gone = [(poller, ssid) for (ssid,) in found if ssid not in but]
         if not gone:
             return 0
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             return db.executemany("DELETE FROM outbox WHERE poller=? AND ssid=?", gone).rowcount
 
     def prune(self, *, before: date) -> int:
@@ -112,7 +111,7 @@ class Outbox:
 
         Waiting reports stay. The row of each name that was tried last stays too: it has the name's status.
         """
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             return db.execute(
                 "DELETE FROM outbox WHERE state IN ('sent', 'parked') AND day<? AND EXISTS"
                 " (SELECT 1 FROM outbox AS later WHERE later.poller=outbox.poller AND later.ssid=outbox.ssid"
@@ -122,17 +121,15 @@ class Outbox:
 
     def check(self) -> None:
         """Raise ValueError or TypeError if a row can't be parsed."""
-        self._rows("1")
+        self._rows("TRUE")
 
     def _rows(self, where: str, *values: str) -> tuple[OutboxRow, ...]:
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(f"SELECT {_COLUMNS} FROM outbox WHERE {where}", values)  # noqa: S608 # constants
             return tuple(_row(row) for row in rows)
 
 
-def queue(
-    db: sqlite3.Connection, poller: str, messages: Iterable[OutboxMessage], *, slot_at: datetime
-) -> None:
+def queue(db: Statements, poller: str, messages: Iterable[OutboxMessage], *, slot_at: datetime) -> None:
     """Queue reports, within a transaction. Each replaces an older one of its day.
 
     A report with the same content is sent again too: the upstream may expect regular reports, or may now
@@ -141,7 +138,7 @@ def queue(
     db.executemany(
         "INSERT INTO outbox (poller, ssid, day, body, version, slot_at, state)"
         " VALUES (?, ?, ?, ?, 1, ?, 'waiting') ON CONFLICT (poller, ssid, day) DO UPDATE SET"
-        " version=version+1, body=excluded.body, slot_at=excluded.slot_at, tries=0, state='waiting'",
+        " version=outbox.version+1, body=excluded.body, slot_at=excluded.slot_at, tries=0, state='waiting'",
         [
             (poller, message.ssid, message.day.isoformat(), json.dumps(message.body), instant_text(slot_at))
             for message in messages

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 from tallyd.adapters.state.alerts import Alerts
 from tallyd.adapters.state.bodies import packed
-from tallyd.adapters.state.connection import StateFile, damaged
+from tallyd.adapters.state.connection import ConflictError, StateConnection, Statements, damaged
 from tallyd.adapters.state.history import ReadingHistory
 from tallyd.adapters.state.out_files import free_name
 from tallyd.adapters.state.outbox import queue
@@ -28,8 +27,8 @@ class Readings(ReadingHistory):
     with their `part`. The slot's own reading settles the slot.
     """
 
-    def __init__(self, file: StateFile, alerts: Alerts) -> None:
-        super().__init__(file)
+    def __init__(self, connection: StateConnection, alerts: Alerts) -> None:
+        super().__init__(connection)
         self._alerts = alerts
 
     def record(
@@ -47,7 +46,7 @@ class Readings(ReadingHistory):
         this name), and stores the job's memory, the outbox messages and the alerts. Without `observations`
         (`once`), alerts and memory do not change. If the slot already has its reading, nothing changes.
         """
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             if slot.key is not None and _is_taken_slot(db, ref, slot.key):
                 return Recorded()
             evaluation = Evaluation() if observations is None else self._alerts.apply(observations)
@@ -69,12 +68,15 @@ class Readings(ReadingHistory):
         A slot that has its reading keeps it. The `marks` of each (poller, job) move to its newest reading, so
         that slots missed since then are found.
         """
-        with self._file.transaction() as db:
-            try:
-                count = sum(_restore(db, each) for each in found)
-            except sqlite3.IntegrityError as error:
-                # The names are not in the table, so its index is damaged.
-                raise damaged(self._file.path, error) from error
+        try:
+            return self._restore(found, marks)
+        except ConflictError as error:
+            # The names are not in the table, so its index is damaged.
+            raise damaged(self._connection.place, error) from error
+
+    def _restore(self, found: Iterable[NewReading], marks: Mapping[tuple[str, str], frozenset[str]]) -> int:
+        with self._connection.transaction() as db:
+            count = sum(_restore(db, each) for each in found)
             for (poller, job), names in marks.items():
                 (newest,) = db.execute(
                     "SELECT max(due_at) FROM reading WHERE poller=? AND job=? AND outcome='taken'",
@@ -82,35 +84,35 @@ class Readings(ReadingHistory):
                 ).fetchone()
                 db.executemany(
                     "INSERT INTO mark (poller, job, mark, at) VALUES (?, ?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET at=max(at, excluded.at)",
+                    " ON CONFLICT (poller, job, mark) DO UPDATE SET at=excluded.at WHERE mark.at<excluded.at",
                     [(poller, job, name, newest) for name in names if newest is not None],
                 )
             return count
 
     def check(self) -> None:
         """Raise ValueError if the memory of a job is not JSON."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             for (text,) in db.execute("SELECT value FROM memory"):
                 json.loads(text)
 
     def memory(self, poller: str, job: str) -> Facts:
         """Return the job's memory from its last reading."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             row = db.execute("SELECT value FROM memory WHERE poller=? AND job=?", (poller, job)).fetchone()
         return cast("Facts", json.loads(row[0])) if row else {}
 
     def prune(self, poller: str, *, before: datetime, most: int) -> int:
         """Delete at most `most` written readings from before `before`; return how many."""
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             done = db.execute(
                 "DELETE FROM reading WHERE id IN (SELECT id FROM reading WHERE poller=? AND taken_at<?"
-                " AND written LIMIT ?)",
+                " AND written=1 LIMIT ?)",
                 (poller, instant_text(before), most),
             )
             return done.rowcount
 
 
-def _restore(db: sqlite3.Connection, found: NewReading) -> bool:
+def _restore(db: Statements, found: NewReading) -> bool:
     """Store a reading that was found in out/. Return whether it was unknown."""
     id_ = _insert(db, found, is_written=True)
     if found.part is None:
@@ -121,11 +123,12 @@ def _restore(db: sqlite3.Connection, found: NewReading) -> bool:
     return id_ is not None
 
 
-def _remember(db: sqlite3.Connection, ref: JobRef, readings: Iterable[Reading]) -> None:
+def _remember(db: Statements, ref: JobRef, readings: Iterable[Reading]) -> None:
     """Store the job's memory: that of the last reading that has one."""
     for memory in [each.memory for each in readings if each.memory is not None][-1:]:
         db.execute(
-            "INSERT OR REPLACE INTO memory (poller, job, value) VALUES (?, ?, ?)",
+            "INSERT INTO memory (poller, job, value) VALUES (?, ?, ?)"
+            " ON CONFLICT (poller, job) DO UPDATE SET value=excluded.value",
             (ref.poller, ref.job, json.dumps(memory)),
         )
 
@@ -137,7 +140,7 @@ def _standing(evaluation: Evaluation, reading: Reading) -> tuple[Problem, ...]:
 
 
 def _store(
-    db: sqlite3.Connection,
+    db: Statements,
     ref: JobRef,
     slot: Slot,
     reading: Reading,
@@ -169,7 +172,7 @@ def _row_key(slot: str | None, part: str | None) -> str | None:
     return slot if slot is None or part is None else f"{slot}#{part}"
 
 
-def _is_taken_slot(db: sqlite3.Connection, ref: JobRef, slot: str) -> bool:
+def _is_taken_slot(db: Statements, ref: JobRef, slot: str) -> bool:
     row = db.execute(
         "SELECT 1 FROM reading WHERE poller=? AND job=? AND slot=? AND outcome='taken'",
         (ref.poller, ref.job, slot),
@@ -177,18 +180,18 @@ def _is_taken_slot(db: sqlite3.Connection, ref: JobRef, slot: str) -> bool:
     return row is not None
 
 
-def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int | None:
+def _insert(db: Statements, new: NewReading, *, is_written: bool) -> int | None:
     """Store a reading and return its id.
 
     It replaces a missed slot. None if the slot has its reading already.
     """
     row = db.execute(
         "INSERT INTO reading"
-        " (poller, kind, job, slot, outcome, due_at, taken_at, body, latest, out_name, part, written)"
-        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, job, slot) DO UPDATE SET"
+        " (poller, kind, job, slot, outcome, due_at, taken_at, body, chars, latest, out_name, part, written)"
+        " VALUES (?, ?, ?, ?, 'taken', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (poller, job, slot) DO UPDATE SET"
         " outcome='taken', reason=NULL, taken_at=excluded.taken_at, body=excluded.body,"
-        " latest=excluded.latest, out_name=excluded.out_name, written=excluded.written"
-        " WHERE outcome='missed' RETURNING id",
+        " chars=excluded.chars, latest=excluded.latest, out_name=excluded.out_name,"
+        " written=excluded.written WHERE reading.outcome='missed' RETURNING id",
         (
             new.ref.poller,
             new.ref.kind,
@@ -197,10 +200,11 @@ def _insert(db: sqlite3.Connection, new: NewReading, *, is_written: bool) -> int
             instant_text(new.due_at) if new.due_at else None,
             instant_text(new.taken_at),
             packed(new.text),
+            len(new.text),
             packed(new.latest) if new.latest else None,
             new.name,
             new.part,
-            is_written,
+            int(is_written),
         ),
     ).fetchone()
     return None if row is None else int(row[0])

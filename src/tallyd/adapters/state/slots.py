@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from tallyd.adapters.state.alerts import Alerts
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateConnection, Statements
 from tallyd.adapters.state.types import JobRef, Recorded
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.naming import instant_text, read_instant
@@ -21,13 +20,13 @@ class Slots:
     A settled slot has a row in `reading` (taken or missed); `slot` has the others.
     """
 
-    def __init__(self, file: StateFile, alerts: Alerts) -> None:
-        self._file = file
+    def __init__(self, connection: StateConnection, alerts: Alerts) -> None:
+        self._connection = connection
         self._alerts = alerts
 
     def marks(self, poller: str, job: str) -> dict[str, datetime]:
         """Return the job's watermarks by name."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute("SELECT mark, at FROM mark WHERE poller=? AND job=?", (poller, job))
             return {mark: read_instant(at) for mark, at in rows}
 
@@ -35,7 +34,7 @@ class Slots:
         self, poller: str, job: str, marks: Mapping[str, datetime], *, drop: frozenset[str]
     ) -> None:
         """Set some watermarks and delete others, in one transaction."""
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "DELETE FROM mark WHERE poller=? AND job=? AND mark=?", [(poller, job, name) for name in drop]
             )
@@ -44,7 +43,7 @@ class Slots:
 
     def check(self) -> None:
         """Raise ValueError if a watermark or a slot has an invalid time."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             for (at,) in db.execute(
                 "SELECT at FROM mark UNION ALL SELECT due_at FROM slot"
                 " UNION ALL SELECT not_before FROM slot WHERE not_before IS NOT NULL"
@@ -56,18 +55,18 @@ class Slots:
 
         If a job comes back later, it starts anew: it has missed nothing while it was not configured.
         """
-        with self._file.reading() as db:
-            known = set(db.execute("SELECT poller, job FROM mark UNION SELECT poller, job FROM slot"))
+        with self._connection.reading() as db:
+            known = {*db.execute("SELECT poller, job FROM mark UNION SELECT poller, job FROM slot")}
         if known <= names:
             return
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             for poller, job in known - names:
                 db.execute("DELETE FROM mark WHERE poller=? AND job=?", (poller, job))
                 db.execute("DELETE FROM slot WHERE poller=? AND job=?", (poller, job))
 
     def pending(self, poller: str, job: str) -> tuple[Pending, ...]:
         """Return the job's slots that were begun but are not settled, oldest first."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
                 "SELECT slot, due_at, state, starts, reason, not_before FROM slot WHERE poller=? AND job=?"
                 " ORDER BY due_at",
@@ -85,7 +84,7 @@ class Slots:
         """
         # One more day: if the rules of a time zone have changed, a slot was due at another instant.
         from_day = since - timedelta(days=1)
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
                 "SELECT slot FROM reading WHERE poller=? AND job=? AND outcome IN ('taken', 'missed')"
                 " AND due_at>=? AND (outcome='taken' OR taken_at<=?)",
@@ -95,11 +94,11 @@ class Slots:
 
     def claim(self, ref: JobRef, slot: Slot, mark: str | None) -> None:
         """Commit that a slot begins (again), and move its watermark past it."""
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT INTO slot (poller, job, slot, due_at, state, starts)"
                 " VALUES (?, ?, ?, ?, 'claimed', 1)"
-                " ON CONFLICT DO UPDATE SET state='claimed', starts=starts+1",
+                " ON CONFLICT (poller, job, slot) DO UPDATE SET state='claimed', starts=slot.starts+1",
                 (ref.poller, ref.job, slot.key, instant_text(slot.due_at)),
             )
             if mark is not None:
@@ -109,11 +108,11 @@ class Slots:
         self, ref: JobRef, slot: Slot, *, reason: str, not_before: datetime, observations: Observations
     ) -> Recorded:
         """Commit that a run failed. Its slot may begin again at `not_before`."""
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.execute(
                 "INSERT INTO slot (poller, job, slot, due_at, state, starts, reason, not_before)"
                 " VALUES (?, ?, ?, ?, 'failed', 1, ?, ?)"
-                " ON CONFLICT DO UPDATE SET state='failed', reason=excluded.reason,"
+                " ON CONFLICT (poller, job, slot) DO UPDATE SET state='failed', reason=excluded.reason,"
                 " not_before=excluded.not_before",
                 (
                     ref.poller,
@@ -131,15 +130,15 @@ class Slots:
     ) -> Recorded:
         """Commit that these slots, oldest first, have no reading and will get none."""
         job_columns, said_at = (ref.poller, ref.kind, ref.job), instant_text(now)
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
                 "DELETE FROM slot WHERE poller=? AND job=? AND slot=?",
                 [(ref.poller, ref.job, one.key) for one in missed],
             )
             db.executemany(
                 "INSERT INTO reading (poller, kind, job, slot, outcome, reason, due_at, taken_at, written)"
-                " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
-                " reason=excluded.reason, taken_at=excluded.taken_at WHERE outcome='missed'",
+                " VALUES (?, ?, ?, ?, 'missed', ?, ?, ?, 1) ON CONFLICT (poller, job, slot) DO UPDATE"
+                " SET reason=excluded.reason, taken_at=excluded.taken_at WHERE reading.outcome='missed'",
                 [(*job_columns, one.key, one.reason, instant_text(one.due_at), said_at) for one in missed],
             )
             marks = {one.watermark: one.due_at for one in missed if one.watermark is not None}
@@ -148,9 +147,10 @@ class Slots:
             return Recorded(evaluation=self._alerts.apply(observations))
 
 
-def set_mark(db: sqlite3.Connection, poller: str, job: str, mark: str, at: datetime) -> None:
+def set_mark(db: Statements, poller: str, job: str, mark: str, at: datetime) -> None:
     """Set one watermark, within a transaction."""
     db.execute(
-        "INSERT OR REPLACE INTO mark (poller, job, mark, at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO mark (poller, job, mark, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (poller, job, mark) DO UPDATE SET at=excluded.at",
         (poller, job, mark, instant_text(at)),
     )

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from tallyd.adapters.state.connection import StateFile
+from tallyd.adapters.state.connection import StateConnection
 from tallyd.core.naming import instant_text, read_instant
 from tallyd.core.uptime import MOST_SILENT_S, TimeSpan, merged
+
+_NOTE = (
+    "INSERT INTO uptime (started_at, seen_at) VALUES (?, ?)"
+    " ON CONFLICT (started_at) DO UPDATE SET seen_at=excluded.seen_at"
+)
 
 
 class UptimeRows:
     """The times that the daemon was on without a break, in rows of a day at most."""
 
-    def __init__(self, file: StateFile) -> None:
-        self._file = file
+    def __init__(self, connection: StateConnection) -> None:
+        self._connection = connection
 
     def note(self, seen_at: Mapping[datetime, datetime]) -> None:
         """Store until when the daemon has been on, by the beginning of each row."""
-        with self._file.transaction() as db:
+        with self._connection.transaction() as db:
             db.executemany(
-                "INSERT OR REPLACE INTO uptime (started_at, seen_at) VALUES (?, ?)",
+                _NOTE,
                 [(instant_text(start), instant_text(seen)) for start, seen in seen_at.items()],
             )
 
@@ -30,7 +35,7 @@ class UptimeRows:
         If it is on now, the last time goes on until now.
         """
         silent_since = since - timedelta(seconds=MOST_SILENT_S)
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             rows = db.execute(
                 "SELECT started_at, seen_at FROM uptime WHERE seen_at>=? AND started_at<?",
                 (instant_text(silent_since), instant_text(until)),
@@ -41,15 +46,17 @@ class UptimeRows:
     def prune(self, before: datetime) -> None:
         """Delete what is older, also of a row that goes on: nothing is known any more of incidents then."""
         border = instant_text(before)
-        with self._file.transaction() as db:
-            ((seen_at,),) = db.execute("SELECT max(seen_at) FROM uptime WHERE started_at<=?", (border,))
+        with self._connection.transaction() as db:
+            (seen_at,) = db.execute(
+                "SELECT max(seen_at) FROM uptime WHERE started_at<=?", (border,)
+            ).fetchone()
             db.execute("DELETE FROM uptime WHERE started_at<?", (border,))
             if seen_at is not None and seen_at > border:
-                db.execute("INSERT OR REPLACE INTO uptime VALUES (?, ?)", (border, seen_at))
+                db.execute(_NOTE, (border, seen_at))
 
     def check(self) -> None:
         """Raise ValueError if the newest row can't be parsed, `StateError` if the table is not there."""
-        with self._file.reading() as db:
+        with self._connection.reading() as db:
             for row in db.execute("SELECT started_at, seen_at FROM uptime ORDER BY started_at DESC LIMIT 1"):
                 for text in row:
                     read_instant(text)

@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.records.database import Database
-from tallyd.cli.shared import MOST_WHY_CHARS, has_not_run, load_config, tasks_named, utc_now, who
+from tallyd.cli.shared import MOST_WHY_CHARS, has_not_run, has_state, load_config, tasks_named, utc_now, who
 from tallyd.config.model import Config
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import Correction
@@ -41,7 +41,7 @@ def correct(path: Path, poller: str, source: str, *, inside: int, at: str, why: 
 
 
 def _correct(config: Config, poller: str, correction: Correction) -> int:
-    if not (config.state_dir / "state.db").exists():
+    if not has_state(config.state_at):
         complain(has_not_run(config))
         return EXIT_PROBLEM
     kind, zone = config.settings.pollers[poller], config.effective(poller).zone

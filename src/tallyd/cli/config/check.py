@@ -11,6 +11,7 @@ from pathlib import Path
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
+from tallyd.cli.config.check_state import try_state
 from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.process.equipment import channels, look_closely
 from tallyd.cli.shared import load_config, utc_now
@@ -49,7 +50,7 @@ def check(path: Path, *, online: bool) -> int:
         _show(config, utc_now())
         if not online:
             return EXIT_OK
-        return max(_ask_sources(config), _look_for_doubles(config), _try_channels(config))
+        return max(_ask_sources(config), _look_for_doubles(config), try_state(config), _try_channels(config))
 
 
 def _show(config: Config, now: datetime) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -21,12 +23,13 @@ from tallyd.adapters.clock import Clock
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import StateError
+from tallyd.adapters.state import State, StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
 from tallyd.cli.process.equipment import channels, http_client, look_closely
 from tallyd.cli.process.resources import Outside
+from tallyd.cli.process.standby import Keeper, Standby, StartOver, start_over
 from tallyd.cli.shared import utc_now
 from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
@@ -35,7 +38,9 @@ from tallyd.core.alerts.daemon_alerts import LOG
 from tallyd.core.alerts.message import Message
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.hosts import Host
 from tallyd.core.language.messages import english
+from tallyd.core.leader import Leader
 from tallyd.core.reading import Problem
 from tallyd.daemon import Daemon, Dependencies
 from tallyd.outbox.relay import Relay
@@ -63,14 +68,15 @@ WORKERS = 256
 class StateGoneError(Exception):
     """state.db was deleted or replaced while the daemon runs; a new start rebuilds it from out/."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} was deleted or replaced while tallyd was running")
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} was deleted or replaced while tallyd was running")
 
 
 class Process:
     """Everything that lives as long as the process."""
 
     def __init__(self, config: Config) -> None:
+        self._environ = dict(os.environ)
         self._config = config
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -88,6 +94,8 @@ class Process:
         self._clock = Clock()
         self._log_trouble: Problem | None = None
         self._failed = False
+        self._token: str | None = None
+        self._starts_over = False
         self._logs = Logs(
             level=config.settings.log.level,
             secrets=config.secrets,
@@ -99,6 +107,8 @@ class Process:
     def run(self) -> int:
         """Start, run until a signal to stop, stop. Returns the exit status."""
         with ExitStack() as stack:
+            if self._config.state_url is not None and not self._becomes_leader(self._config.state_url, stack):
+                return EXIT_OK
             try:
                 store = self.open_store()
             except StateError as error:
@@ -115,11 +125,45 @@ class Process:
             # With a limit: a config on a dead network share can block this thread for ever.
             schedule.join(LONGEST_STOP_S)
             self._end_runs(daemon, executor, is_cut_off=schedule.is_alive())
+        if self._starts_over:
+            start_over(self._environ)
         return EXIT_PROBLEM if self._failed else EXIT_OK
+
+    def _becomes_leader(self, url: str, stack: ExitStack) -> bool:
+        """Stand by until no other daemon works; false: a signal came first."""
+        from tallyd.adapters.state.leadership import Leadership  # noqa: PLC0415 # an extra
+
+        leadership = Leadership(url, host=socket.gethostname(), folder=str(self._config.state_dir))
+        stack.callback(leadership.release)
+        standby = Standby(
+            self._config,
+            leadership,
+            signals=SIGNALS,
+            service_manager=self._service_manager,
+            clock=self._clock,
+            stats=self._stats,
+            serve=self._serve_standby,
+        )
+        try:
+            if not standby.wait():
+                return False
+        except StartOver:
+            start_over(self._environ)
+        self._token = leadership.token
+        stack.callback(Keeper(leadership, self._depose).stop)
+        return True
+
+    def _serve_standby(self, state: State, leader: Callable[[], Leader | None]) -> Served:
+        store = Store(state, OutFiles(self._config.out_dir), now=self._clock.now)
+        return self._served(store, lambda: (), leader=leader)
+
+    def _depose(self) -> None:
+        self._starts_over = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def open_store(self) -> Store:
         """Open the store of the counts. Raises `StateError`."""
-        state = open_state(self._config, now=self._clock.now())
+        state = open_state(self._config, now=self._clock.now(), token=self._token)
         return Store(state, OutFiles(self._config.out_dir), now=self._clock.now)
 
     def _deps(self, store: Store, executor: ThreadPoolExecutor) -> Dependencies:
@@ -198,6 +242,23 @@ class Process:
         if self._web is not None:
             self._web.apply_config(config)
 
+    def _served(
+        self,
+        store: Store,
+        hosts: Callable[[], tuple[Host, ...]],
+        leader: Callable[[], Leader | None] | None = None,
+    ) -> Served:
+        return Served(
+            self._config,
+            store,
+            kept=self._kept,
+            runs=self._stats,
+            hosts=hosts,
+            leader=leader,
+            now=utc_now,
+            restart=self._restart,
+        )
+
     # -- the schedule's thread ---------------------------------------------------------------------------
 
     def _tick_until_stopped(self, daemon: Daemon, store: Store) -> None:
@@ -206,15 +267,7 @@ class Process:
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._service_manager.ready(daemon.status())
             # Earlier, /healthz would report that tallyd is not healthy.
-            self._web = Served(
-                self._config,
-                store,
-                kept=self._kept,
-                runs=self._stats,
-                hosts=daemon.other_hosts,
-                now=utc_now,
-                restart=self._restart,
-            )
+            self._web = self._served(store, daemon.other_hosts)
             self._tick(daemon, store)
         except BaseException:
             # A bug outside of any run. systemd starts a new process, which is safe at any point.
@@ -238,7 +291,7 @@ class Process:
                 if store.state.answers():
                     self._service_manager.watchdog()
             if not store.state.is_in_place():
-                raise StateGoneError(store.state.path)
+                raise StateGoneError(store.state.place)
             self._wake.wait(daemon.idle_s())
             self._wake.clear()
 
@@ -274,6 +327,8 @@ class Process:
         # start repeats it. If we waited, systemd would send SIGKILL.
         log.warning("a run did not stop in time and was cut off; the next start repeats it")
         self._logs.stop()
+        if self._starts_over:
+            start_over(self._environ)
         os._exit(EXIT_PROBLEM if self._failed else EXIT_OK)
 
     # -- problems of the process itself ------------------------------------------------------------------

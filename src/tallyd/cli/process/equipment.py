@@ -18,7 +18,7 @@ from tallyd.adapters.channels.sender import Channels
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.cli.actions.dry_run import DryOutside
-from tallyd.cli.process.resources import Outside, database_problems, make_inboxes
+from tallyd.cli.process.resources import Outside, database_problems, make_inboxes, state_problems
 from tallyd.cli.shared import utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
@@ -98,7 +98,12 @@ def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigPro
 
     Channels that are already active in the config `known` are not checked again, because that takes long.
     """
-    return (*_channel_problems(config, known), *database_problems(config), *page_problems(config))
+    return (
+        *_channel_problems(config, known),
+        *state_problems(config),
+        *database_problems(config),
+        *page_problems(config),
+    )
 
 
 def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:
@@ -124,7 +129,7 @@ def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProbl
 def command_runner(config: Config) -> Iterator[Runner]:
     """The runner of a command (`once`): it has its own connection to state.db, and only Ctrl-C ends it."""
     make_folders(config)
-    state = State(config.state_dir / "state.db")
+    state = State(config.state_at)
     http = http_client(config, Redactor(config.secrets).redact)
     outside = Outside(config, now=utc_now)
     try:

@@ -201,6 +201,18 @@ class Outside:
         return folder
 
 
+def state_problems(config: Config) -> tuple[ConfigProblem, ...]:
+    """Return the problem of a `state.url` whose driver is not installed."""
+    if config.settings.state.url is None:
+        return ()
+    try:
+        import psycopg  # noqa: F401, PLC0415 # an extra
+    except ImportError:
+        text = 'needs psycopg, which is not installed: pip install "tallyd[postgres]"'
+        return (ConfigProblem("state.url", text),)
+    return ()
+
+
 def database_problems(config: Config) -> tuple[ConfigProblem, ...]:
     """Return what is wrong with a database that is needed, as far as its URL and this machine can say.
 

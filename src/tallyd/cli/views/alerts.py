@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import Place, find_state, utc_now, wrong_usage
+from tallyd.cli.shared import Place, find_state, has_state, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.config.reload import read_note
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
@@ -42,10 +42,9 @@ SEVERITIES: Final = (mark("warning"), mark("error"))
 
 def open_state(place: Place) -> State:
     """Open the state. Raises `FileNotFoundError` if there is none yet, and `StateError`."""
-    database = place.folder / "state.db"
-    if not database.exists():
-        raise FileNotFoundError(database)
-    return State(database)
+    if not has_state(place.at):
+        raise FileNotFoundError(place.at)
+    return State(place.at)
 
 
 def zone_of(place: Place, state: State) -> ZoneInfo:

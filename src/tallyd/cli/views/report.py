@@ -16,7 +16,7 @@ import typer
 
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import has_not_run, load_config, say_days, utc_now, wrong_usage
+from tallyd.cli.shared import has_not_run, has_state, load_config, say_days, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
@@ -74,7 +74,7 @@ def report(path: Path, wanted: Wanted) -> int:
 
 
 def _report(config: Config, wanted: Wanted, now: datetime) -> int:
-    if not (config.state_dir / "state.db").exists():
+    if not has_state(config.state_at):
         text = tr(
             "{cause}: then the report has what the database of records holds", cause=has_not_run(config)
         )
@@ -82,7 +82,7 @@ def _report(config: Config, wanted: Wanted, now: datetime) -> int:
         return EXIT_PROBLEM
     try:
         with (
-            closing(State(config.state_dir / "state.db")) as state,
+            closing(State(config.state_at)) as state,
             closing(RecordsReader(config.database_url)) as reader,
         ):
             chapters, troubles = _read(config, wanted, state, reader, now)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
-from tallyd.cli.shared import Place, find_state, utc_now
+from tallyd.cli.shared import Place, find_state, has_state, utc_now
 from tallyd.cli.views.alerts import NOT_YET, mute_json, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
@@ -20,6 +20,7 @@ from tallyd.core.hosts import host_json, hosts_table
 from tallyd.core.language.formats import dated, day_text, span
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated, translation
+from tallyd.core.leader import leader_json
 from tallyd.core.naming import local_text
 from tallyd.core.out_document import problem_json
 from tallyd.core.panels import Board
@@ -42,11 +43,10 @@ def status(path: Path, *, as_json: bool) -> int:
 
 
 def _status(path: Path, place: Place, *, as_json: bool) -> int:
-    database = place.folder / "state.db"
     try:
         most = None if as_json else MOST_ALERTS
-        found = read_status(place, most_alerts=most) if database.exists() else None
-        missing = "" if found else _never_ran(path.absolute(), database)
+        found = read_status(place, most_alerts=most) if has_state(place.at) else None
+        missing = "" if found else _never_ran(path.absolute(), place)
     except StateError as error:
         complain(f"tallyd: {translated(str(error))}")
         return EXIT_PROBLEM
@@ -60,12 +60,12 @@ def _status(path: Path, place: Place, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _never_ran(path: Path, database: Path) -> str:
-    if not database.exists():
+def _never_ran(path: Path, place: Place) -> str:
+    if not has_state(place.at):
         return tr(
-            "tallyd has not run with {config} yet (no readings in {database})", config=path, database=database
+            "tallyd has not run with {config} yet (no readings in {database})", config=path, database=place.at
         )
-    with closing(State(database)) as state:  # `tallyd once` has made it
+    with closing(State(place.at)) as state:  # `tallyd once` has made it
         found = [state.readings.last(name, now=utc_now()) for name in state.readings.pollers()]
     taken = [(last.poller, str((last.body or {}).get("taken_at"))) for last in found if last is not None]
     by_hand = items_text(f"{poller} {_dated(at)}" for poller, at in taken)
@@ -205,6 +205,8 @@ def _json(found: Status) -> dict[str, Json]:
         },
         "running": found.pid is not None,
         "pid": found.pid,
+        "role": "standby" if found.is_standby else "active",
+        "leader": leader_json(found.leader, zone) if found.leader else None,
         "jobs": [_job_json(one) for one in found.jobs],
         "problems": [_problem_json(found, alert) for alert in found.alerts if alert.is_open],
         "waiting": [_problem_json(found, alert) for alert in found.alerts if alert.is_waiting],

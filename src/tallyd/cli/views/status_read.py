@@ -6,6 +6,7 @@ While it is not, the board of each poller shows how things are, from the databas
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tallyd.core.alerts.values import Wording
 from tallyd.core.hosts import Host
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import tr, translated
+from tallyd.core.leader import Leader, standby_text
 from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
@@ -67,7 +69,8 @@ class Status:
 
     `trouble` says why the config on disk is not what was active last; None when it is. `alerts` are the first
     ones of all that are not resolved, whose number is `standing`. `hosts` are the other daemons on the
-    database.
+    database. `leader` is the daemon that works, if several share the state; `is_standby`: not that of this
+    machine.
     """
 
     now: datetime
@@ -82,10 +85,15 @@ class Status:
     reports: tuple[OutboxRow, ...]
     boards: tuple[Now, ...]
     hosts: tuple[Host, ...]
+    leader: Leader | None
+    is_standby: bool
 
     def headline(self) -> tuple[str, str]:
         """Return the first line and its style."""
         path, since, rejected = self.note.path, self.clock(self.note.since), self.note.rejected
+        if self.is_standby and self.pid is not None:
+            text = standby_text(self.leader, self.note.zone, now=self.now)
+            return tr("{standby} (process {pid})", standby=text, pid=str(self.pid)), "fine"
         if self.pid is None:
             text = tr(
                 "config {path} was active since {since}; tallyd is NOT running[; {trouble}]",
@@ -128,12 +136,13 @@ class Status:
 
 def read_status(place: Place, *, most_alerts: int | None) -> Status | None:
     """Return how things are, with the first alerts; None: no daemon has run yet. Raises `StateError`."""
-    state = State(place.folder / "state.db")
+    state = State(place.at)
     try:
         note = read_note(state)
         if note is None:
             return None
         now = utc_now()
+        leader, me = state.leader(), (socket.gethostname(), str(place.folder))
         boards, hosts = _read(place.config, state, now) if place.config else ((), ())
         return Status(
             now=now,
@@ -147,6 +156,8 @@ def read_status(place: Place, *, most_alerts: int | None) -> Status | None:
             reports=_reports(state),
             boards=boards,
             hosts=hosts,
+            leader=leader,
+            is_standby=leader is not None and not leader.is_at(*me),
             unwritten=len(state.out_files.unwritten()),
         )
     finally:

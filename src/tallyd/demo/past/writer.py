@@ -40,7 +40,6 @@ from tallyd.pollers.visitors.alerts.memory import Quiet
 from tallyd.pollers.visitors.alerts.silent_sources import no_files
 from tallyd.pollers.visitors.settings import VisitorsSettings
 from tallyd.runs.missed import MissedSlots
-from tallyd.storage.recovery import DATABASE
 from tallyd.storage.store import Store
 from tallyd.storage.store_result import outbox_of
 
@@ -64,7 +63,7 @@ def write_past(config: Config, *, now: datetime) -> None:
     """
     logging.getLogger("tallyd").addHandler(logging.NullHandler())  # the past is no news on this terminal
     config.state_dir.mkdir(mode=0o750, exist_ok=True)
-    state = State(config.state_dir / DATABASE)
+    state = State(config.state_at)
     database = Database(config.database_url, prepares=True)
     try:
         past = _Past(config, state, Month(now, config.zone))

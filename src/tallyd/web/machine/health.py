@@ -1,11 +1,11 @@
-"""/healthz: whether tallyd itself is well, in one word. It says nothing else, so that anybody may ask."""
+"""/healthz: whether tallyd itself is well, and whether it works. No more, so that anybody may ask."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tallyd.alerting.heartbeat import is_well
@@ -16,13 +16,13 @@ STANDS_STILL_S: Final = 60.0
 
 
 def routes(context: Context) -> list[Route]:
-    """Return the route of `/healthz`: 200 `ok`, or 503 `unwell`."""
+    """Return the route of `/healthz`: 200 and `ok`, or 503 and `unwell`, with the role of this daemon."""
 
-    def healthz(request: Request) -> PlainTextResponse:
+    def healthz(request: Request) -> JSONResponse:
         del request
-        if is_healthy(context):
-            return PlainTextResponse("ok\n")
-        return PlainTextResponse("unwell\n", status_code=503)
+        well, role = is_healthy(context), "active" if context.leader is None else "standby"
+        content = {"status": "ok" if well else "unwell", "role": role}
+        return JSONResponse(content, status_code=200 if well else 503)
 
     return [Route("/healthz", healthz)]
 

@@ -1,0 +1,133 @@
+"""Which of several daemons on one PostgreSQL is the leader: the one that works. The others stand by.
+
+The leader holds an advisory lock with a session of its own, and says every few seconds that it lives; the
+server ends a session that is silent. Whoever gets the lock begins a new *term*, with a token that nobody had
+before. The lock decides who may begin; the token decides whose changes count (`postgresql.py`): a process
+that was frozen while another one took over finds its token gone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
+
+import psycopg
+
+from tallyd.adapters.state.connection import StateError
+from tallyd.adapters.state.postgresql import (
+    LEASE_S,
+    LOCK,
+    StateServer,
+    connect,
+    explained,
+    leader_in,
+    place_of,
+)
+from tallyd.core.language.messages import english, mark
+from tallyd.core.leader import Leader
+from tallyd.core.naming import instant_text
+
+TRY_EVERY_S: Final = 5.0
+_FREED: Final = "tallyd_leader"
+
+
+class Leadership:
+    """The right to work. `host` and `folder` are those of this daemon. Thread-safe; raises `StateError`."""
+
+    def __init__(self, url: str, *, host: str, folder: str) -> None:
+        self._url, self._host, self._folder = url, host, folder
+        self._place = place_of(url)
+        self._lock = threading.Lock()
+        self._session: psycopg.Connection[Any] | None = None
+        self._has_tables = False
+        self.token: str | None = None
+
+    def take(self, *, now: datetime) -> bool:
+        """Become the leader if nobody is. Return whether this daemon is it now."""
+        with self._lock, explained(self._place):
+            db = self._connected()
+            if not _takes_lock(db):
+                return False
+            token = secrets.token_hex(16)
+            try:
+                # Waits for a change of the former leader that has not ended.
+                db.execute(
+                    "UPDATE leader"
+                    " SET term=term+1, commits=commits+1, token=%s, host=%s, folder=%s, since=%s",
+                    (token, self._host, self._folder, instant_text(now)),
+                )
+            except psycopg.Error:
+                db.close()  # and the lock is free
+                raise
+            self.token = token
+            return True
+
+    def keep(self) -> bool:
+        """Say that this leader lives. Return false if another one has taken over.
+
+        If the session was lost, and nobody took over since, the lock is taken again, and the term goes on.
+        """
+        with self._lock, explained(self._place):
+            was_lost = self._session is None or self._session.closed
+            db = self._connected()
+            if was_lost and not _takes_lock(db):
+                return False
+            return db.execute("SELECT token FROM leader").fetchone() == (self.token,)
+
+    def leader(self) -> Leader | None:
+        """Return who is or was the last leader; None: nobody yet."""
+        with self._lock, explained(self._place):
+            return leader_in(self._connected())
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until a leader stops, or for so long; return whether one has stopped."""
+        with self._lock, explained(self._place):
+            return any(True for _ in self._connected().notifies(timeout=timeout_s, stop_after=1))
+
+    def release(self) -> None:
+        """Let the next one begin at once. A further call does nothing."""
+        with self._lock:
+            if self._session is not None:
+                with suppress(psycopg.Error):
+                    self._session.execute(f"SELECT pg_advisory_unlock_all(); NOTIFY {_FREED}".encode())
+                self._session.close()
+                self._session = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if not self._has_tables:
+            check_session(self._url)
+            StateServer(self._url).close()
+            self._has_tables = True
+        if self._session is None or self._session.closed:
+            db = connect(self._url, name=f"tallyd leader {secrets.token_hex(4)}")
+            # A frozen process says nothing: then the server ends this session, and the lock is free.
+            db.execute(f"SET idle_session_timeout='{LEASE_S}s'; LISTEN {_FREED}".encode())
+            self._session = db
+        return self._session
+
+
+def _takes_lock(db: psycopg.Connection[Any]) -> bool:
+    return db.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone() == (True,)
+
+
+def check_session(url: str) -> None:
+    """Raise `StateError` if sessions are shared: a pooler lends each transaction another one.
+
+    Then a lock belongs to nobody. Two connections at the same time must be two sessions.
+    """
+    place = place_of(url)
+    with (
+        explained(place),
+        connect(url, name="tallyd check") as one,
+        connect(url, name="tallyd check") as other,
+    ):
+        pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
+    if len(pids) == 1:
+        why = mark(
+            "this is a pooler that shares sessions between transactions, and a standby needs a lock that a "
+            "session holds; connect to PostgreSQL itself, or set the pooler to session mode"
+        )
+        raise StateError(english("{place}: {why}", place=place, why=why))

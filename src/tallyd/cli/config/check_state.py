@@ -1,0 +1,39 @@
+"""What `check --online` says about a state that daemons share."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from tallyd.adapters.state import State, StateError
+from tallyd.cli.shared import utc_now
+from tallyd.config.model import Config
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.language.formats import clock
+from tallyd.core.language.messages import tr, translated
+from tallyd.presentation.terminal import complain, say
+
+
+def try_state(config: Config) -> int:
+    """Try the server of the state, and say who is active. Return 1 if a standby could not work with it."""
+    if config.state_url is None:
+        return EXIT_OK
+    from tallyd.adapters.state.leadership import check_session  # noqa: PLC0415 # an extra
+
+    try:
+        check_session(config.state_url)
+        with closing(State(config.state_url)) as state:
+            place, leader = translated(state.place), state.leader()
+    except StateError as error:
+        complain(f"state.url: {translated(str(error))}")
+        return EXIT_PROBLEM
+    if leader is None or not leader.is_there:
+        say(tr("state.url: {place} answers; nobody is active", place=place), style="fine")
+    else:
+        text = tr(
+            "state.url: {place} answers; active is {host} since {since}",
+            place=place,
+            host=leader.host,
+            since=clock(leader.since, config.zone, now=utc_now()),
+        )
+        say(text, style="fine")
+    return EXIT_OK

@@ -1,0 +1,173 @@
+"""What a daemon does while another one is the leader: it shows its page, and tries to take over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from tallyd.adapters.clock import Clock
+from tallyd.adapters.state import State, StateError
+from tallyd.adapters.systemd import ServiceManager
+from tallyd.cli.process.equipment import look_closely
+from tallyd.cli.shared import load_config
+from tallyd.config.file_watch import ConfigWatch
+from tallyd.config.model import Config
+from tallyd.core.errors import ConfigError
+from tallyd.core.leader import Leader, standby_text
+from tallyd.runs.stats import RunStats
+
+if TYPE_CHECKING:
+    from tallyd.adapters.state.leadership import Leadership
+    from tallyd.web.service import Served
+
+log = logging.getLogger("tallyd")
+
+LOOK_EVERY_S: Final = 1.0
+"""How often it looks for signals and changes of the config."""
+
+
+class StartOver(Exception):  # noqa: N818 # no error
+    """This process shall begin anew, as a standby or with another config."""
+
+
+class Standby:
+    """Waits for the leadership. Runs in the main thread, with all signals blocked.
+
+    `serve` makes the page from a state that can only be read, and a function that returns the leader.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        leadership: Leadership,
+        *,
+        signals: tuple[signal.Signals, ...],
+        service_manager: ServiceManager,
+        clock: Clock,
+        stats: RunStats,
+        serve: Callable[[State, Callable[[], Leader | None]], Served],
+    ) -> None:
+        self._config, self._leadership = config, leadership
+        self._signals, self._service_manager, self._clock = signals, service_manager, clock
+        self._stats, self._serve = stats, serve
+        self._watch = ConfigWatch(config.files, monotonic=clock.monotonic)
+        self._state: State | None = None
+        self._page: Served | None = None
+        self._leader: Leader | None = None
+        self._said = ""
+
+    def wait(self) -> bool:
+        """Wait until this daemon is the leader; false: a signal ended it before. Raises `StartOver`."""
+        try:
+            while True:
+                if self._look():
+                    log.info("this daemon is active now")
+                    return True
+                for _ in range(5):
+                    if self._is_told_to_stop():
+                        return False
+                    if self._has_waited():
+                        break
+        finally:
+            self._close()
+
+    def _look(self) -> bool:
+        """Try to take over; else show who is active."""
+        try:
+            if self._leadership.take(now=self._clock.now()):
+                return True
+            self._leader = self._leadership.leader()
+            self._show()
+            said = standby_text(self._leader, self._config.zone, now=self._clock.now())
+        except StateError as error:
+            said = f"standby; {error}"
+        if said != self._said:
+            log.info("standby", extra={"text": said})
+        self._said = said
+        self._service_manager.ready(said)
+        return False
+
+    def _show(self) -> None:
+        if self._page is None:
+            at = self._config.state_at
+            self._state = State(at, reads_only=True)
+            self._page = self._serve(self._state, lambda: self._leader)
+
+    def _has_waited(self) -> bool:
+        """Wait a while; whether the leader has stopped meanwhile."""
+        self._stats.tick(self._clock.monotonic())
+        self._service_manager.watchdog()
+        try:
+            return self._leadership.wait(LOOK_EVERY_S)
+        except StateError:
+            threading.Event().wait(LOOK_EVERY_S)
+            return False
+
+    def _is_told_to_stop(self) -> bool:
+        received = signal.sigtimedwait(self._signals, 0)
+        is_asked = received is not None and received.si_signo == signal.SIGHUP
+        if is_asked or self._watch.has_changed():
+            self._start_over_if_newer(is_asked=is_asked)
+        elif received is not None:
+            log.info("tallyd stops", extra={"signal": signal.Signals(received.si_signo).name})
+            self._service_manager.stopping()
+            return True
+        return False
+
+    def _start_over_if_newer(self, *, is_asked: bool) -> None:
+        try:
+            newer = load_config(self._config.path, closely=look_closely)
+        except ConfigError as error:
+            problems = error.lines(ending="; this standby goes on with the previous config")
+            log.error("config rejected", extra={"problems": list(problems)})  # noqa: TRY400 # a person's slip, no traceback
+            return
+        if is_asked or (newer.digest, newer.secrets) != (self._config.digest, self._config.secrets):
+            raise StartOver
+
+    def _close(self) -> None:
+        if self._page is not None:
+            self._page.close()
+        if self._state is not None:
+            self._state.close()
+
+
+class Keeper:
+    """Says from its own thread that this leader lives, however long a run or a commit takes.
+
+    `on_deposed` is called once another daemon has taken over.
+    """
+
+    def __init__(self, leadership: Leadership, on_deposed: Callable[[], None]) -> None:
+        self._leadership, self._on_deposed = leadership, on_deposed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        from tallyd.adapters.state.leadership import TRY_EVERY_S  # noqa: PLC0415 # an extra
+
+        while not self._stop.wait(TRY_EVERY_S):
+            try:
+                is_leader = self._leadership.keep()
+            except StateError:
+                continue  # nobody knows; each commit asks anyway, and the store logs what is wrong
+            if not is_leader:
+                log.error("another daemon has taken over; this one starts over as a standby")
+                self._on_deposed()
+                return
+
+
+def start_over(environ: Mapping[str, str]) -> NoReturn:
+    """Begin this program anew in the same process: nothing in memory survives, and systemd sees no end.
+
+    An exit would do only where something restarts what has ended, and only as often as that likes.
+    """
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(environ))  # noqa: S606 # our own program

@@ -1,0 +1,168 @@
+"""Two daemons on one PostgreSQL: one is the leader, and only its changes count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.records.servers import Server
+from adapters.state.damage import execute
+from tallyd.adapters.state import DeposedError, State, StateError
+from tallyd.adapters.state.leadership import Leadership, check_session
+
+AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+LEADERS = "tallyd leader%"
+
+
+class Pair:
+    """Two daemons, `pi1` and `pi2`."""
+
+    def __init__(self, url: str, stack: ExitStack) -> None:
+        self.url = url
+        self.first, self.second = (
+            Leadership(url, host=host, folder="/var/lib/tallyd/state") for host in ("pi1", "pi2")
+        )
+        stack.callback(self.first.release)
+        stack.callback(self.second.release)
+
+
+@pytest.fixture
+def pair(empty_postgresql: str) -> Iterator[Pair]:
+    with ExitStack() as stack:
+        yield Pair(empty_postgresql, stack)
+
+
+def end_sessions(server: Server, like: str) -> None:
+    """Let the server end sessions by their name, as it does with a process that is silent."""
+    server.execute(
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '{like}'"
+    )
+
+
+def test_one_of_two_is_the_leader_and_both_know_who(pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    assert not pair.second.take(now=AT)
+    for each in (pair.first, pair.second):
+        leader = each.leader()
+        assert leader is not None
+        assert (leader.term, leader.host, leader.since, leader.is_there) == (1, "pi1", AT, True)
+
+
+def test_who_stops_lets_the_other_one_begin_at_once(pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    assert not pair.second.take(now=AT)
+    pair.first.release()
+    assert pair.second.wait(10), "it is woken"
+    leader = pair.second.leader()
+    assert leader is not None
+    assert not leader.is_there
+    assert pair.second.take(now=AT)
+    leader = pair.second.leader()
+    assert leader is not None
+    assert (leader.term, leader.host) == (2, "pi2")
+
+
+def test_a_leader_that_was_frozen_changes_nothing_any_more(postgresql: Server, pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    with closing(State(pair.url, token=pair.first.token)) as state:
+        state.set_note("by", "first")
+        state.confirm()
+        end_sessions(postgresql, LEADERS)
+        assert pair.second.take(now=AT)
+        with pytest.raises(DeposedError):
+            state.set_note("by", "first again")
+        with pytest.raises(DeposedError):
+            state.confirm()
+        with pytest.raises(StateError):
+            pair.first.keep()  # finds that it was cut off
+        assert not pair.first.keep()
+        assert state.note("by") == "first"
+
+
+def test_a_change_that_has_begun_keeps_a_new_term_waiting_and_a_dead_one_does_not(
+    postgresql: Server, pair: Pair
+) -> None:
+    assert pair.first.take(now=AT)
+    with closing(State(pair.url, token=pair.first.token)) as state:
+        with state.together():
+            state.set_note("by", "first")
+            end_sessions(postgresql, LEADERS)
+            with pytest.raises(StateError, match="locked"):
+                pair.second.take(now=AT)
+        assert state.note("by") == "first"
+        assert pair.second.take(now=AT)
+
+
+def test_a_lost_session_is_no_lost_term_while_nobody_else_took_over(postgresql: Server, pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    end_sessions(postgresql, LEADERS)
+    with pytest.raises(StateError):
+        pair.first.keep()  # finds that it was cut off
+    assert pair.first.keep()
+    assert not pair.second.take(now=AT)
+    leader = pair.second.leader()
+    assert leader is not None
+    assert leader.term == 1
+
+
+def test_commands_change_things_beside_the_leader_which_sees_that(pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    with closing(State(pair.url, token=pair.first.token)) as state, closing(State(pair.url)) as command:
+        state.was_changed_elsewhere()
+        state.set_note("own", "x")
+        assert not state.was_changed_elsewhere()
+        command.notifications.mute("apps/*", since=AT, until=AT, why="", by="me")
+        assert state.was_changed_elsewhere()
+
+
+def test_a_connection_that_was_cut_off_is_made_anew(postgresql: Server, pair: Pair) -> None:
+    with closing(State(pair.url)) as state:
+        state.set_note("a", "1")
+        end_sessions(postgresql, "tallyd %")
+        with pytest.raises(StateError):
+            state.note("a")
+        assert state.note("a") == "1"
+
+
+def test_a_commit_whose_answer_gets_lost_is_looked_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(State(pair.url)) as state:
+        connection = state._connection
+        commit = connection._commit  # type: ignore[attr-defined] # of PostgreSQL
+        seen: list[str] = []
+
+        def committing(db: object, xid: str) -> None:
+            seen.append(xid)
+            db.execute("COMMIT")  # type: ignore[attr-defined] # psycopg's
+            db.close()  # type: ignore[attr-defined] # psycopg's: and the answer never comes
+            commit(db, xid)
+
+        monkeypatch.setattr(connection, "_commit", committing)
+        state.set_note("a", "1")
+        assert seen
+        assert state.note("a") == "1"
+        monkeypatch.setattr(connection, "_commit", lambda db, xid: (db.close(), commit(db, xid)))
+        with pytest.raises(StateError):
+            state.set_note("a", "2")
+        assert state.note("a") == "1"
+
+
+def test_the_server_ends_the_session_of_who_is_silent(pair: Pair) -> None:
+    assert pair.first.take(now=AT)
+    with pair.first._lock:
+        shown = pair.first._connected().execute("SHOW idle_session_timeout").fetchone()
+    assert shown == ("20s",)
+    with closing(State(pair.url)) as state:
+        assert execute(state, "SELECT current_setting('idle_in_transaction_session_timeout')") == [("20s",)]
+
+
+def test_two_sessions_are_no_pooler(empty_postgresql: str) -> None:
+    check_session(empty_postgresql)
+
+
+def test_a_text_with_a_nul_is_stored_without_it(postgresql: Server, empty_postgresql: str) -> None:
+    with closing(State(empty_postgresql)) as state:
+        state.set_note("a", "b\0c")
+        assert state.note("a") == "b\N{SYMBOL FOR NULL}c"
