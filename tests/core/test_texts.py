@@ -20,7 +20,9 @@ from tallyd.core.language.formats import (
     share_text,
     span,
 )
-from tallyd.core.texts import listed, shortened, visible
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import translated
+from tallyd.core.texts import first_reasons, listed, shortened, visible
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ANY_TEXT = st.text(st.characters())  # lone surrogates as well
@@ -224,3 +226,27 @@ def test_a_number_is_shown_without_the_noise_of_its_last_digits(value: float, sh
 def test_only_all_reads_as_all_and_only_nothing_as_nothing(share: float, shown: str) -> None:
     assert share_text(share) == shown
     assert rounded_share(share) == pytest.approx(float(shown.rstrip("%")) / 100)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "shown"),
+    [
+        pytest.param("is empty", "ist leer", id="one"),
+        pytest.param("is empty; is not UTF-8", "ist leer; ist nicht in UTF-8", id="all fit"),
+        pytest.param(
+            "is empty; is not UTF-8; is invalid JSON",
+            "ist leer; ist nicht in UTF-8; 1 weiterer Grund",
+            id="one more",
+        ),
+        pytest.param(
+            "is empty; " + "is not UTF-8; " * 5 + "is empty",
+            "ist leer; ist nicht in UTF-8; 5 weitere Gründe",
+            id="five more",
+        ),
+        pytest.param("x" * 40, "x" * 29 + "…", id="one alone is too long"),
+    ],
+)
+def test_what_is_left_of_many_reasons_can_be_translated(reasons: str, shown: str) -> None:
+    kept = first_reasons(reasons, 30)
+    with reading_in("de"):
+        assert translated(kept) == shown

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tallyd.core.language.formats import percent, rounded_bounds, share_text
-from tallyd.core.language.messages import mark, tr, translation
+from tallyd.core.language.messages import english, mark, tr, translation
 
 # Everything that could break a line, hide text or turn it around: C0, DEL, C1, soft hyphen, line and
 # paragraph separators, bidirectional controls, zero-width characters, lone surrogates, the byte order mark,
@@ -36,6 +36,20 @@ def shortened(text: str, most: int) -> str:
     """Return visible `text` with at most `most` (1 or more) characters. An ellipsis replaces what was cut."""
     shown = visible(text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def first_reasons(reasons: str, most: int) -> str:
+    """Return as many of several stored reasons as fit into `most` characters, and how many are left out.
+
+    They are separated by semicolons. Each stays whole, because half a text is never translated. Only one that
+    alone is too long is cut.
+    """
+    first, *others = reasons.split("; ")
+    kept = shortened(first, most)
+    while others and len(kept) + len("; ") + len(others[0]) <= most:
+        kept += f"; {others.pop(0)}"
+    left = english("{reasons:# more reason|# more reasons}", reasons=len(others))
+    return f"{kept}; {left}" if others else kept
 
 
 def listed(items: Sequence[str], *, most: int = 5, more: int = 0) -> str:

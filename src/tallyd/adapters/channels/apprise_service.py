@@ -10,17 +10,22 @@ from apprise.plugins import N_MGR, url_to_dict
 
 from tallyd.adapters.channels.rocketchat_url import UnusableUrl, apprise_url
 from tallyd.core.addresses import HOW_TO_ESCAPE, is_ambiguous
+from tallyd.core.language.messages import english
 
+_WEBHOOK = english("Rocket.Chat needs a webhook: https://host/hooks/ID/TOKEN")
+_MAIL = english("mail needs a server and an address: mailtos://USER:PASSWORD@host?to=ADDRESS")
 _HINTS = {
-    "tgram": "Telegram needs a bot token and a chat: tgram://TOKEN/CHAT",
-    "rocket": "Rocket.Chat needs a webhook: https://host/hooks/ID/TOKEN",
-    "rockets": "Rocket.Chat needs a webhook: https://host/hooks/ID/TOKEN",
-    "mailto": "mail needs a server and an address: mailtos://USER:PASSWORD@host?to=ADDRESS",
-    "mailtos": "mail needs a server and an address: mailtos://USER:PASSWORD@host?to=ADDRESS",
-    "json": "it needs a host: json://host/path",
-    "jsons": "it needs a host: jsons://host/path",
-    "http": "for a webhook of your own use json://host/path",
-    "https": "for a webhook of your own use jsons://host/path; one of Rocket.Chat is https://host/hooks/ID/TOKEN",
+    "tgram": english("Telegram needs a bot token and a chat: tgram://TOKEN/CHAT"),
+    "rocket": _WEBHOOK,
+    "rockets": _WEBHOOK,
+    "mailto": _MAIL,
+    "mailtos": _MAIL,
+    "json": english("it needs a host: {form}", form="json://host/path"),
+    "jsons": english("it needs a host: {form}", form="jsons://host/path"),
+    "http": english("for a webhook of your own use json://host/path"),
+    "https": english(
+        "for a webhook of your own use jsons://host/path; one of Rocket.Chat is https://host/hooks/ID/TOKEN"
+    ),
 }
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):/")
 
@@ -67,7 +72,9 @@ def names_host(plugin_type: type[NotifyBase]) -> bool:
 def _made(settings: dict[str, object], timeout_s: float) -> NotifyBase:
     plugin_type = N_MGR[str(settings["schema"])]
     if not plugin_type.enabled:
-        raise UnusableUrl(f"{plugin_type.service_name} needs Python packages that are not installed")
+        raise UnusableUrl(
+            english("{name} needs Python packages that are not installed", name=plugin_type.service_name)
+        )
     # A URL could ask for these options. They would change the text, report success after a failure, repeat
     # the message, or read files.
     settings.pop("format", None)
@@ -107,10 +114,14 @@ def _asset() -> AppriseAsset:
 
 def _why_unusable(scheme: str) -> str:
     if not scheme:
-        return "a channel begins with the name of its service, such as tgram:// or mailtos://"
+        return english("a channel begins with the name of its service, such as tgram:// or mailtos://")
     if scheme in _HINTS:
         return _HINTS[scheme]
     if scheme not in N_MGR:
-        return f'the scheme "{scheme}" is not known'
+        return english('the scheme "{scheme_name}" is not known', scheme_name=scheme)
     plugin_type = N_MGR[scheme]
-    return f"{plugin_type.service_name} does not accept this URL; see {plugin_type.setup_url}"
+    return english(
+        "{name} does not accept this URL; see {page_name}",
+        name=plugin_type.service_name,
+        page_name=plugin_type.setup_url,
+    )

@@ -58,12 +58,14 @@ def _validated(url: str, complaints: Complaints, timeout_s: float) -> str | None
         return _unusable(error)
     if complaints.lines:
         # Apprise's own words could contain secrets.
-        return f"contains an invalid address, port or option; see {plugin.setup_url}"
+        return english(
+            "contains an invalid address, port or option; see {page_name}", page_name=plugin.setup_url
+        )
     return None
 
 
 def _unusable(error: UnusableUrl) -> str:
-    return f"is not a usable channel URL: {error}"
+    return english("is not a usable channel URL: {why}", why=error)
 
 
 def _delivered(plugin: NotifyBase, job: Mapping[str, Any], seen: list[str]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from tallyd.core.language.messages import english
+
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -25,19 +27,23 @@ def apprise_url(url: str) -> str:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        raise UnusableUrl("its host or port can't be read") from None
+        raise UnusableUrl(english("its host or port can't be read")) from None
     before, hooks, after = parts.path.rpartition("/hooks/")
     webhook = after.removesuffix("/").split("/")
     if not hooks or len(webhook) != 2:
         return url
     if before:
         raise UnusableUrl(
-            "Rocket.Chat below a path is not supported; /hooks/ must follow right after the host"
+            english("Rocket.Chat below a path is not supported; /hooks/ must follow right after the host")
         )
     if not all(_PART.fullmatch(part) for part in webhook) or parts.query or parts.fragment:
-        raise UnusableUrl("a Rocket.Chat webhook ends with /hooks/ID/TOKEN, made of letters and digits")
+        raise UnusableUrl(
+            english("a Rocket.Chat webhook ends with /hooks/ID/TOKEN, made of letters and digits")
+        )
     if not parts.hostname or "@" in parts.netloc:
-        raise UnusableUrl("a Rocket.Chat webhook is https://host/hooks/ID/TOKEN, without a user name")
+        raise UnusableUrl(
+            english("a Rocket.Chat webhook is https://host/hooks/ID/TOKEN, without a user name")
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     scheme = "rockets" if parts.scheme == "https" else "rocket"
     # As a parameter: before the @, Apprise accepts only letters and digits.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from tallyd.contract.passages import LedgerRow
 from tallyd.core.alerts.values import Span, Value
 from tallyd.core.reading import Problem
-from tallyd.core.texts import shortened
+from tallyd.core.texts import first_reasons
 from tallyd.pollers.visitors.alerts.alert_kinds import REJECTED
 from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, Level
 from tallyd.pollers.visitors.ingest.file_parser import TOO_LARGE, TOO_OLD
@@ -135,7 +135,7 @@ def _about(count: int) -> Value:
 def _reason(source: str, level: Level) -> dict[str, Value]:
     if level.ahead_s is not None:
         return {"ahead": Span(level.ahead_s // 60 * 60)}
-    text = shortened(level.reason, _LONGEST_REASON)
+    text = first_reasons(level.reason, _LONGEST_REASON)
     if level.reason.startswith(TOO_LARGE):
         return {"too_large": text}
     if level.reason.startswith(TOO_OLD):
