@@ -171,3 +171,20 @@ def test_a_source_whose_inbox_is_not_a_folder_does_not_answer(tmp_path: Path) ->
     (task,) = sources_of(found)
     with pytest.raises(SourceError, match="inbox is not a folder"):
         ask_source(found, task)
+
+
+def test_a_centre_lists_what_other_hosts_ingested_and_sends_to_them_for_rejected_files(gates: Gates) -> None:
+    gates.tallyd("once", "visitors")
+    content = json.loads(gates.config.read_text())
+    content["pollers"]["visitors"] = {"kind": "visitors"}
+    gates.config.write_text(json.dumps(content))
+    rows = json.loads(gates.tallyd("files", "--json").stdout)
+    assert sorted(row["name"] for row in rows) == ["12/a.json", "23/b.json", "23/bad.json"]
+    for words in (("files", "--rejected"), ("replay", "--all")):
+        done = gates.tallyd(*words)
+        assert done.returncode == 2
+        assert "rejected files stay on the hosts that ingest them; run this command there" in done.stderr
+    once = gates.tallyd("once", "visitors")
+    assert once.returncode == 0, once.stderr
+    sources = json.loads(once.stdout)["sources"]
+    assert {source: each["state"] for source, each in sources.items()} == {"12": "done", "23": "rejected"}

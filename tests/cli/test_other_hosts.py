@@ -25,7 +25,7 @@ APPS: Json = {
     "retry": {"attempts": 1},
     "targets": {"PROD": {"url": "http://127.0.0.1:1/"}},
 }
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 def beat(path: Path, name: str, folder: str, duties: Duties) -> None:
     with closing(Database(load(path, environ={}).database_url, prepares=True)) as database:
         table = database.hosts(name=name, folder=folder)
-        table.beat(version="9.8.7", config_digest="", duties=duties, now=NOW)
+        table.beat(version="9.8.7", config_digest="", duties=duties, now=lambda: NOW)
 
 
 def test_status_lists_the_other_hosts_with_age_and_version(

@@ -12,7 +12,15 @@ from tallyd.core.language.languages import reading_in
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def host(name: str, *, ago_s: float = 10, started_s: float = 3600, folder: str = "/s", **duties: str) -> Host:
+def host(
+    name: str,
+    *,
+    ago_s: float = 10,
+    started_s: float = 3600,
+    folder: str = "/s",
+    ahead_s: float = 0.2,
+    **duties: str,
+) -> Host:
     return Host(
         id=f"{name} {folder} {started_s}",
         name=name,
@@ -20,6 +28,7 @@ def host(name: str, *, ago_s: float = 10, started_s: float = 3600, folder: str =
         version="1.0",
         started_at=NOW - timedelta(seconds=started_s),
         beat_at=NOW - timedelta(seconds=ago_s),
+        ahead_s=ahead_s,
         config_digest="abc",
         duties={poller: frozenset(done.split()) for poller, done in duties.items()},
     )
@@ -78,3 +87,12 @@ def test_people_see_the_age_and_the_version_and_programs_all() -> None:
     shown = host_json(others[0], now=NOW)
     assert shown["pollers"] == {"apps": ["checks"], "park": ["inbox", "report"]}
     assert (shown["beat_at"], shown["is_gone"]) == ("2026-11-20T11:59:40.000000Z", False)
+
+
+def test_people_see_whose_clock_is_wrong_once_one_is() -> None:
+    right, behind = host("pi2"), host("pi3", ahead_s=-1620)
+    assert "clock" not in [column.key for column in hosts_table([right], now=NOW).columns]
+    found = hosts_table([right, behind, host("pi4", ahead_s=120)], now=NOW)
+    assert found.columns[-1].key == "clock"
+    assert [row[-1] for row in found.rows] == ["", "27 min behind", "2 min ahead"]
+    assert host_json(behind, now=NOW)["clock_ahead_s"] == -1620

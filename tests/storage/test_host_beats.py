@@ -38,6 +38,7 @@ def host(name: str, clock: FakeClock, *, started_s: float = 3600, beat_s: float 
         version="1.0",
         started_at=now - timedelta(seconds=started_s),
         beat_at=now - timedelta(seconds=beat_s),
+        ahead_s=0.0,
         config_digest="",
         duties={"apps": frozenset({"checks"})},
     )

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from support.past import BERLIN, Past
+from support.past import BERLIN, Past, arrival
 from support.webfolder import NOW, Web
 from tallyd.adapters.state import JobRef, State
 from tallyd.core.alerts.rules import Alert
@@ -23,7 +23,7 @@ def page_with_everything(folder: Path) -> Web:
         key: Alert(key=key, severity="error", text="", over="", since=NOW, raised_at=NOW)
         for key in ("apps/TEST/unreachable", "divera/count/failed")
     }
-    web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(seconds=7)}}
+    web.kept["park", "sweep"] = {"arrivals": {"12": arrival(NOW - timedelta(seconds=7))}}
     for job in (("divera", "count"), ("park", "sweep"), ("apps", "check")):
         web.runs.note(job, "taken", took_s=0.2, late_s=0.4)
     with closing(State(folder / "state" / "state.db")) as state:

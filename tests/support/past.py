@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.state import JobRef, State
+from tallyd.contract.arrivals import Arrival, ArrivalState
 from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, seen_text
@@ -29,6 +31,12 @@ def instant(text: str) -> datetime:
     """Return the instant of a local time in Berlin, or of ISO 8601 text with an offset."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo else found.replace(tzinfo=BERLIN)).astimezone(UTC)
+
+
+def arrival(at: datetime, *, host: str = "pi (/state)", state: ArrivalState = "done", **more: Any) -> Arrival:
+    """Return what is known of a source whose newest file came at an instant."""
+    known = {"last_record_at": None, "reason": None, "seen_at": at, **more}
+    return Arrival(last_file_at=at, host=host, state=state, **known)
 
 
 @dataclass
@@ -127,6 +135,11 @@ class FakeRecords:
     lags: Sequence[LagRow] = ()
     corrected: Sequence[Correction] = ()
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+    arrived: Mapping[str, Arrival] = field(default_factory=dict)
+
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        del now
+        return self.arrived
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
         found: dict[str, Count] = {}

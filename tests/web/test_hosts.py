@@ -21,6 +21,7 @@ def host(**ago: float) -> Host:
         version="9.8.7",
         started_at=NOW - timedelta(days=2),
         beat_at=NOW - timedelta(**ago),
+        ahead_s=0.0,
         config_digest="",
         duties={"park": frozenset({"inbox"})},
     )

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from adapters.records.samples import visitor_file
-from support.past import Past
+from support.past import Past, arrival
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.config.model import load
@@ -196,7 +196,7 @@ def test_the_tab_shows_the_state_of_the_whole(web: Web, problems: list[str], tit
 
 def test_a_tab_has_no_mark_while_all_is_well(web: Web) -> None:
     web.fill_kept()
-    web.kept["park", "sweep"] = {"arrivals": {"12": NOW}}
+    web.kept["park", "sweep"] = {"arrivals": {"12": arrival(NOW)}}
     del web.kept["apps", "check"]
     Past(web.folder, poller="apps", kind="servers").taken("2026-11-20T13:30", {})
     Past(web.folder, poller="park", kind="visitors").taken("2026-11-20T13:30", {})
@@ -443,7 +443,7 @@ def test_the_form_holds_what_was_asked_for(web: Web) -> None:
 
 
 def test_a_choice_of_very_many_is_a_field_to_type_into(web: Web) -> None:
-    web.kept["park", "sweep"] = {"arrivals": {f"cam {number}": NOW for number in range(300)}}
+    web.kept["park", "sweep"] = {"arrivals": {f"cam {number}": arrival(NOW) for number in range(300)}}
     html = get(web, "/poller/park?source=cam+7").text
     values = {each.get("id"): each.get("value") for tag, each in tags_of(html) if tag == "input"}
     assert values["source"] == "cam 7"
@@ -512,7 +512,7 @@ class TestNothingIsKnown:
         assert not re.search(r"\b0 (in|out|inside)\b", text)
 
     def test_files_of_yesterday_are_no_count_of_today(self, web: Web) -> None:
-        web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(hours=20)}}
+        web.kept["park", "sweep"] = {"arrivals": {"12": arrival(NOW - timedelta(hours=20))}}
         text = text_of(get(web, "/poller/park").text)
         assert "No record of today: the last file came Thu 18:00." in text
 

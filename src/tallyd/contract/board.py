@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, Self, cast, get_args
 from zoneinfo import ZoneInfo
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.contract.corrections import CountedRecords
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
@@ -150,6 +151,10 @@ class PastRecords(CountedRecords, Protocol):
 
     A database that was never used holds nothing.
     """
+
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        """Return the newest file of each source, whichever host it came to."""
+        ...
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

@@ -63,8 +63,15 @@ CREATE TABLE server_hour (
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
     """
+CREATE TABLE arrival (
+  poller TEXT NOT NULL, source TEXT NOT NULL, last_file_at TEXT NOT NULL, last_record_at TEXT,
+  state TEXT NOT NULL, reason TEXT, host TEXT NOT NULL, seen_at TEXT NOT NULL,
+  PRIMARY KEY (poller, source)
+) WITHOUT ROWID""",
+    """
 CREATE TABLE host (
   id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, folder TEXT NOT NULL, version TEXT NOT NULL,
-  started_at TEXT NOT NULL, beat_at TEXT NOT NULL, config_digest TEXT NOT NULL, pollers TEXT NOT NULL
+  started_at TEXT NOT NULL, beat_at TEXT NOT NULL, ahead_s REAL NOT NULL, config_digest TEXT NOT NULL,
+  pollers TEXT NOT NULL
 ) WITHOUT ROWID""",
 )

@@ -5,21 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from tallyd.adapters.background import BackgroundTask
 from tallyd.core.alerts.daemon_alerts import DOUBLED, doubled_problem
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import RecordsError
-from tallyd.core.hosts import BEAT_EVERY_S, Host, Neighbours
+from tallyd.core.hosts import KNOWN_AFTER, Host, Neighbours
 from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 
 log = logging.getLogger("tallyd")
-
-KNOWN_AFTER: Final = timedelta(seconds=3 * BEAT_EVERY_S)
-"""By then every other daemon that runs has had a beat since the start of this one."""
 
 
 class HostBeats(BackgroundTask):

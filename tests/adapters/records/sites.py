@@ -36,6 +36,12 @@ class Site:
         with engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(statement), values)]
 
+    def run(self, statement: str) -> None:
+        """Change what is stored, as a person with SQL would."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text(statement))
+
 
 def passages(site: Site, records: PollerRecords) -> list[tuple[Any, ...]]:
     """Return the passages of a poller, as a person reads them, by file and person."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.past import BERLIN, FakePast, FakeRecords, instant
+from support.past import BERLIN, FakePast, FakeRecords, arrival, instant
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.corrections import Correction
 from tallyd.contract.passages import Count, seen_text
@@ -21,7 +21,7 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.metric import Metric
 from tallyd.core.panels import Board, Cell, Chart, Gap, Table, tables_of
 from tallyd.core.periods import By
-from tallyd.core.reading import Facts, Json, OutboxMessage
+from tallyd.core.reading import Json, OutboxMessage
 from tallyd.core.states import State
 from tallyd.core.stored import LastReading, OutboxRow, RowState, StoredReading
 from tallyd.pollers.visitors.boards.metrics import MOST_NAMED
@@ -75,7 +75,9 @@ def past(*rows: SourceMinute, **more: Any) -> FakePast:
 
 def kept(**arrivals: str) -> dict[str, dict[str, object]]:
     """Return what a sweep keeps in memory: when the newest file of each source came."""
-    return {"sweep": {"arrivals": {source.strip("_"): instant(at) for source, at in arrivals.items()}}}
+    return {
+        "sweep": {"arrivals": {source.strip("_"): arrival(instant(at)) for source, at in arrivals.items()}}
+    }
 
 
 def table(board: Board, key: str) -> Table:
@@ -155,14 +157,29 @@ class TestToday:
         board = poller().now_board(past(*ROWS[:1], open_alerts=frozenset(alerts), in_memory=in_memory))
         assert [*table(board, "sources").cells("state")] == states
 
-    def test_arrivals_are_read_from_state_db_until_the_sweep_has_run(self) -> None:
-        stored: Facts = {
-            "saved_at": "2026-11-20T10:00:00+01:00",
-            "ledger_at": "2026-11-20T10:00:00+01:00",
-            "arrivals": {"12": "2026-11-20T09:58:00+01:00"},
-        }
-        board = poller().now_board(past(memories={"sweep": stored}))
+    def test_outside_the_daemon_and_before_its_first_sweep_arrivals_are_those_that_are_noted(self) -> None:
+        found = past()
+        found.held.arrived = {"12": arrival(instant("2026-11-20T09:58"))}
+        board = poller().now_board(found)
         assert table(board, "sources").cells("last_file") == (instant("2026-11-20T09:58"), None)
+
+    def test_a_centre_says_to_which_host_the_files_of_each_source_come(self) -> None:
+        centre = VisitorsPoller.model_validate({"kind": "visitors", "sources": {"12": {}, "23": {}}})
+        arrivals = {
+            "12": arrival(instant("2026-11-20T10:29"), host="cam (/a)"),
+            "23": arrival(instant("2026-11-20T10:28"), host="cam (/b)"),
+            "24": arrival(instant("2026-11-20T10:27"), host="pi2 (/a)"),
+        }
+        kept_by_watch = {"watch": {"arrivals": arrivals}}
+        board = centre.now_board(
+            past(*ROWS, in_memory=kept_by_watch, open_alerts=frozenset({"park/23/no-files"}))
+        )
+        assert table(board, "sources").cells("host") == ("cam (/a)", "cam (/b)", "pi2", None)
+        assert table(board, "sources").cells("state") == (DELIVERS, SILENT, DELIVERS, NOT_KNOWN)
+        assert centre.last(past(in_memory=kept_by_watch)) == LastReading(instant("2026-11-20T10:29"))
+        assert centre.last(past(trouble=TROUBLE)) is None
+        stats_of_12 = centre.subject_board(past(in_memory=kept_by_watch), "12").stats
+        assert {stat.key: stat.value for stat in stats_of_12}["host"] == "cam (/a)"
 
     def test_a_former_poller_has_a_board_too(self) -> None:
         board = VisitorsPoller.former().now_board(past(*ROWS))

@@ -25,13 +25,13 @@ from tallyd.core.panels import Board, Chart, Stat, tables_of
 from tallyd.core.periods import LABELS
 from tallyd.core.reading import Json
 from tallyd.core.states import State
+from tallyd.pollers.visitors.file_settings import IntervalFields
 from tallyd.pollers.visitors.ingest.interval_parser import IntervalReading
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD
 from tallyd.pollers.visitors.ingest.record_parser import Reading
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
-from tallyd.pollers.visitors.settings import IntervalFields
 
 NOW: Final = instant("2026-11-20T10:30")
 NO_SUCH_TIME: Final = "time did not exist: clocks went forward over it"

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 
+from support.past import arrival
 from support.sweeping import at, keys, seconds, settings_of
 from support.toolbox import BERLIN
 from support.wording import over_of, text_of
+from tallyd.contract.arrivals import Arrival
 from tallyd.contract.inbox import Look
 from tallyd.contract.passages import LedgerRow
+from tallyd.core.hosts import Host
 from tallyd.core.reading import Facts, Problem
 from tallyd.pollers.visitors.alerts.alert_kinds import EVALUATES
 from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, read_memory, to_remember
 from tallyd.pollers.visitors.alerts.problems import Evaluated, Run, evaluate
+from tallyd.pollers.visitors.alerts.shared import NOTED_EVERY, Shared
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally
 from tallyd.pollers.visitors.settings import VisitorsSettings
 
 FOUR = {"12": {"label": "Gate 12"}, "23": {}, "24": {}, "32": {}}
 DAYTIME = {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]}
 NOON = at("12:00")
+HERE = "pi (/state)"
 
 
 @dataclass
@@ -36,6 +41,8 @@ class Watch:
     )
     memory: Facts = field(default_factory=dict)
     arrivals: dict[str, datetime] = field(default_factory=dict)
+    table: dict[str, Arrival] = field(default_factory=dict)
+    hosts: tuple[Host, ...] = ()
     writes: list[datetime] = field(default_factory=list)
     evaluated: Evaluated | None = None
     now: datetime = NOON
@@ -65,15 +72,30 @@ class Watch:
             now=now,
             look=look,
             tally=tally or Tally(),
+            shared=self.shared(now),
             ledger=ledger,
         )
         known = read_memory(self.memory, now)
         self.evaluated = evaluate(run, known, self.settings)
-        memory = to_remember(known, self.evaluated.memory, self.memory, now)
+        self.note(now)
+        memory = to_remember(known, self.evaluated.memory, self.memory)
         if memory is not None:
             self.memory = json.loads(json.dumps(memory))
             self.writes.append(now)
         return self.evaluated.problems
+
+    def shared(self, now: datetime) -> Shared:
+        """Return what the table has. What is ahead of now was set back when this process began."""
+        for source, each in self.table.items():
+            self.table[source] = replace(each, last_file_at=min(each.last_file_at, now))
+        return Shared(arrivals=dict(self.table), hosts=self.hosts, here=HERE, read_at=now, answers_since=NOON)
+
+    def note(self, now: datetime) -> None:
+        """Note what came, if the last note of a source is ten seconds old."""
+        for source, came_at in self.arrivals.items():
+            known = self.table.get(source)
+            if known is None or not NOTED_EVERY > now - known.seen_at >= timedelta():
+                self.table[source] = arrival(min(came_at, now).replace(microsecond=0), host=HERE, seen_at=now)
 
     def text_of(self, problems: tuple[Problem, ...], key: str) -> str:
         (found,) = [self.text(each) for each in problems if each.key == key]
@@ -472,17 +494,26 @@ def test_what_is_over_is_not_raised_again_by_its_rows_in_the_ledger() -> None:
 # ---- what is remembered ------------------------------------------------------------------------------------
 
 
-def test_an_idle_pass_writes_nothing_and_arrivals_are_written_seldom() -> None:
+def test_neither_an_idle_pass_nor_one_with_good_files_writes_what_is_remembered() -> None:
     watch = Watch()
     for second in range(0, 120, 2):
-        watch.look(NOON + seconds(second), *ALL)
-    gaps = [later - earlier for earlier, later in zip(watch.writes, watch.writes[1:], strict=False)]
-    assert min(gaps) >= seconds(20)
-    assert len(watch.writes) == 6
-    written = len(watch.writes)
-    for second in range(120, 400, 2):
+        watch.look(NOON + seconds(second), *ALL, tally=good(), ledger=rows(3, NOON - seconds(9000)))
+    assert len(watch.writes) == 1, "the first"
+    for second in range(120, 500, 2):
         watch.look(NOON + seconds(second))
-    assert len(watch.writes) <= written + 2, "the last arrivals, and that all are silent"
+    assert len(watch.writes) == 2, "that all are silent"
+
+
+def test_a_ledger_with_newer_rejections_is_remembered_as_read_but_not_with_every_pass() -> None:
+    watch = Watch()
+    watch.look(NOON, *ALL)
+    for second in range(2, 120, 2):
+        now = NOON + seconds(second)
+        watch.look(now, *ALL, tally=rejected(now, f"{second}"), ledger=rows(second, now))
+    assert len(watch.writes) == 60, "the number of rejected files"
+    watch.restart()
+    known = read_memory(watch.memory, NOON + seconds(120))
+    assert known.ledger_at == NOON + seconds(118)
 
 
 def test_a_silence_is_the_same_problem_for_as_long_as_it_lasts() -> None:
@@ -495,9 +526,9 @@ def test_a_silence_is_the_same_problem_for_as_long_as_it_lasts() -> None:
 @pytest.mark.parametrize(
     "memory",
     [
-        {"arrivals": 7, "watched": [], "rejected": {"24": 7}, "quiet": {"12": {"since": "x"}}},
-        {"arrivals": {"12": "yesterday"}, "rejected": {"24": {"since": "2026-11-20T11:00:00.000000Z"}}},
-        {"database": {"reason": 7}, "unseen_since": 5, "saved_at": None, "ledger_at": "x"},
+        {"watched": [], "rejected": {"24": 7}, "quiet": {"12": {"since": "x"}}},
+        {"watched": {"12": "yesterday"}, "rejected": {"24": {"since": "2026-11-20T11:00:00.000000Z"}}},
+        {"database": {"reason": 7}, "unseen_since": 5, "ledger_at": "x"},
     ],
     ids=["other kinds", "other texts", "holes"],
 )
@@ -508,7 +539,7 @@ def test_what_cannot_be_read_of_it_is_as_if_it_had_never_been(memory: Facts) -> 
     assert len(watch.look(NOON + seconds(300))) == 4
 
 
-def test_what_is_remembered_is_bounded_and_keeps_the_sources_of_the_config() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     watch = Watch()
     watch.look(NOON, *ALL)
     strangers = [f"s{number}" for number in range(MOST_SOURCES + 50)]
@@ -516,11 +547,9 @@ def test_what_is_remembered_is_bounded_and_keeps_the_sources_of_the_config() -> 
     for name in strangers:
         tally.bad(name, "a.json", "is invalid JSON", None, NOON)
     watch.look(NOON + seconds(30), *strangers, tally=tally)
-    arrivals, levels = watch.memory["arrivals"], watch.memory["rejected"]
-    assert isinstance(arrivals, dict)
+    levels = watch.memory["rejected"]
     assert isinstance(levels, dict)
-    assert len(arrivals) == len(levels) == MOST_SOURCES
-    assert set(ALL) <= arrivals.keys()
+    assert len(levels) == MOST_SOURCES
 
 
 def test_only_what_is_wrong_is_named() -> None:

@@ -193,3 +193,35 @@ def test_an_upstream_whose_yes_is_not_known_is_worth_a_note(
     notes = read(report=report).notes({})
     assert len(notes) == count
     assert all(note.startswith("report.success: is missing") and "HTTP 200" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("keys", "jobs", "duties"),
+    [
+        ({"inbox": "inbox"}, ["sweep"], {"inbox"}),
+        ({"inbox": "inbox", "report": {}}, ["sweep", "report"], {"inbox", "report"}),
+        ({"report": {}}, ["watch", "report"], {"watch", "report"}),
+        ({}, ["watch"], {"watch"}),
+    ],
+    ids=["a collector", "all on one machine", "a centre", "a centre without a report"],
+)
+def test_a_poller_ingests_reports_or_does_both(
+    keys: dict[str, Any], jobs: list[str], duties: set[str]
+) -> None:
+    poller = VisitorsPoller.model_validate({"kind": "visitors", **keys}, context={"base": "/"})
+    assert [job.name for job in poller.jobs()] == jobs
+    assert poller.duties == duties
+    assert (poller.inbox_needed("park") is None) is ("inbox" not in keys)
+    notes = [note for note in poller.notes({}) if note.startswith("inbox: is missing")]
+    assert len(notes) == ("inbox" not in keys), "it may have been forgotten"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("settle", "5s"), ("source", "12"), ("pattern", "*.txt"), ("records", "intervals"), ("after", "delete")],
+)
+def test_a_centre_has_no_keys_of_an_inbox(key: str, value: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        VisitorsPoller.model_validate({"kind": "visitors", key: value})
+    (problem,) = caught.value.errors()
+    assert (problem["loc"], problem["msg"]) == ((key,), "is not used without `inbox`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from adapters.records.sites import Site
 from support.sweeping import Park, keys, passages, problem
 from support.wording import text_of
+from tallyd.contract.arrivals import Arrival, Came
 from tallyd.contract.inbox import Waiting
 from tallyd.contract.passages import Fingerprint, LedgerRow, Outcome, ToIngest
 from tallyd.contract.records import Records
@@ -37,11 +38,19 @@ class Shaky:
         found: frozenset[Fingerprint] = self.real.known(files)
         return found
 
-    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        self._check()
+        found: Mapping[str, Arrival] = self.real.arrivals(now)
+        return found
+
+    def ingest(
+        self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool, came: Sequence[Came] = ()
+    ) -> tuple[Outcome, ...]:
         if files:
             self.ingests.append([one.name for one in files])
+        if files or came:
             self._check()
-        outcomes: tuple[Outcome, ...] = self.real.ingest(files, now=now, keep_rows=keep_rows)
+        outcomes: tuple[Outcome, ...] = self.real.ingest(files, now=now, keep_rows=keep_rows, came=came)
         if self.loses_commit:
             raise RecordsError(AWAY)
         return outcomes
@@ -100,12 +109,16 @@ def test_while_the_database_is_away_files_wait_and_it_is_a_problem_after_a_minut
 
 
 def test_a_database_that_is_away_is_asked_before_files_are_read_in_vain(park: Park, shaky: Shaky) -> None:
+    park.run()
     shaky.is_away = True
     park.drop("12/a.json", passages("125907"))
     park.run()
     assert (len(shaky.ingests), len(park.progress)) == (1, 1)
     for _ in range(3):
         park.run()
+    assert (len(shaky.ingests), len(park.progress)) == (1, 1)
+    park.restart()
+    park.run()
     assert (len(shaky.ingests), len(park.progress)) == (1, 1)
 
 

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.needs import needs
-from support.past import Past
+from support.past import Past, arrival
 from support.prometheus import scraping
 from support.webfolder import CONFIG, NOW, Web, serving
 from tallyd.config.model import load
@@ -127,7 +127,7 @@ def test_a_database_that_was_never_used_is_no_fault_and_nobody_came(tmp_path: Pa
 
 def test_a_database_that_cannot_be_read_leaves_the_rest_readable(web: Web) -> None:
     (web.folder / "state" / "records.db").write_bytes(b"no database" * 1000)
-    web.kept["park", "sweep"] = {"arrivals": {"12": NOW - timedelta(seconds=7)}}
+    web.kept["park", "sweep"] = {"arrivals": {"12": arrival(NOW - timedelta(seconds=7))}}
     found = samples(web)
     assert found["tallyd_readable", ("visitors",)] == 0
     assert found["tallyd_readable", ("readings",)] == 1

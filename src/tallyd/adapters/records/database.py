@@ -25,12 +25,15 @@ class Database:
     """A database by its URL. Thread-safe.
 
     It connects at the first call. A call fails if one answer takes longer than `patience_s`. With `prepares`,
-    the first use of records updates the tables, so the database need not be running at the start. Raises
-    `RecordsError` for a URL that can't be used.
+    the first use of records updates the tables, so the database need not be running at the start. `here` is
+    the place of this daemon, for what it notes. Raises `RecordsError` for a URL that can't be used.
     """
 
-    def __init__(self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False) -> None:
+    def __init__(
+        self, url: str, *, patience_s: float = PATIENCE_S, prepares: bool = False, here: str = ""
+    ) -> None:
         self._url = url
+        self._here = here
         self.access = Access(url, patience_s=patience_s)
         self._preparing = threading.Lock()
         self._checks: dict[str, CheckStore] = {}
@@ -83,7 +86,7 @@ class Database:
     def records(self, poller: str) -> PollerRecords:
         """Return the records of one poller. All returned objects share the rows that wait in memory."""
         checks = self._checks.setdefault(poller, CheckStore(self.access, poller))
-        return PollerRecords(self.access, poller, checks)
+        return PollerRecords(self.access, poller, checks, here=self._here)
 
     def hosts(self, *, name: str, folder: str) -> HostTable:
         """Return the row of the daemon on the machine with that name, with its state in that folder."""

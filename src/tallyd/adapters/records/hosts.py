@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from tallyd.adapters.records.clock import clock_of
 from tallyd.adapters.records.engine.transactions import Access
-from tallyd.adapters.records.tables import HOST, Instant
+from tallyd.adapters.records.tables import HOST
 from tallyd.contract.passages import read_seen, seen_text
-from tallyd.core.hosts import FORGOTTEN_AFTER, Duties, Host, Neighbours
-
-_CLOCK: Final = MappingProxyType(
-    {
-        "sqlite": "SELECT datetime('now') AS at",
-        "postgresql": "SELECT date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') AS at",
-        "mysql": "SELECT utc_timestamp() AS at",
-    }
-)
+from tallyd.core.hosts import FORGOTTEN_AFTER, Duties, Host, Neighbours, storable
 
 
 class HostTable:
@@ -37,18 +29,24 @@ class HostTable:
     def __init__(self, access: Access, *, name: str, folder: str) -> None:
         self._access = access
         self._id = secrets.token_hex(8)
-        self._name, self._folder = _storable(name), _storable(folder)
+        self._name, self._folder = storable(name), storable(folder)
         self._started: str | None = None
+        self._is_noted = False
 
-    def beat(self, *, version: str, config_digest: str, duties: Duties, now: datetime) -> Neighbours:
+    def beat(
+        self, *, version: str, config_digest: str, duties: Duties, now: Callable[[], datetime]
+    ) -> Neighbours:
         """Note that this daemon runs; return who else does. Raises `RecordsError`.
 
-        The first beat replaces the rows of the daemon that ran here before. `now` is the time on this host.
+        The first beat replaces the rows of the daemon that ran here before. `now` is the clock of this host:
+        it is read once the database answers, so that a slow connection does not look like a wrong clock.
         """
+        self._is_noted = False
         with self._access.writing() as connection:
-            at = _clock(connection)
+            clock = clock_of(connection, now())
+            ahead = now() - clock
+            at, forgotten = seen_text(clock), seen_text(clock - FORGOTTEN_AFTER)
             started = self._started or at
-            forgotten = seen_text(read_seen(at) - FORGOTTEN_AFTER)
             rows, others = _rows(connection), []
             for row in rows:
                 is_former = self._started is None and (row.name, row.folder) == (self._name, self._folder)
@@ -64,6 +62,7 @@ class HostTable:
                 "version": version,
                 "started_at": started,
                 "beat_at": at,
+                "ahead_s": ahead.total_seconds(),
                 "config_digest": config_digest,
                 "pollers": json.dumps({poller: sorted(done) for poller, done in sorted(duties.items())}),
             }
@@ -73,27 +72,29 @@ class HostTable:
             else:
                 connection.execute(insert(HOST).values(id=self._id, **values))
             own = connection.execute(select(HOST).where(HOST.c.id == self._id)).one()
-        self._started = started
-        ahead = now - read_seen(at)
+        self._started, self._is_noted = started, True
         return Neighbours(me=_host(own, ahead), others=tuple(_host(row, ahead) for row in others))
+
+    def leave(self) -> None:
+        """Delete the row: this daemon stops. Nothing waits for a database that did not take the last beat.
+
+        Raises `RecordsError`.
+        """
+        if self._is_noted:
+            with self._access.writing() as connection:
+                connection.execute(delete(HOST).where(HOST.c.id == self._id))
 
 
 def read_hosts(access: Access, *, now: datetime) -> tuple[Host, ...]:
     """Return all daemons that have beaten within a day, by name. Raises `RecordsError`."""
     with access.reading() as connection:
-        at, rows = read_seen(_clock(connection)), _rows(connection)
-    hosts = (_host(row, now - at) for row in rows)
+        ahead, rows = now - clock_of(connection, now), _rows(connection)
+    hosts = (_host(row, ahead) for row in rows)
     return tuple(host for host in hosts if now - host.beat_at <= FORGOTTEN_AFTER)
 
 
 def _rows(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(HOST).order_by(HOST.c.name, HOST.c.folder, HOST.c.id)).all()
-
-
-def _clock(connection: Connection) -> str:
-    """Return the time in the database, in UTC."""
-    query = text(_CLOCK[connection.dialect.name]).columns(at=Instant)
-    return str(connection.execute(query).scalar_one())
 
 
 def _host(row: Row[Any], ahead: timedelta) -> Host:
@@ -106,11 +107,7 @@ def _host(row: Row[Any], ahead: timedelta) -> Host:
         version=row.version,
         started_at=read_seen(row.started_at) + ahead,
         beat_at=read_seen(row.beat_at) + ahead,
+        ahead_s=row.ahead_s,
         config_digest=row.config_digest,
         duties=duties,
     )
-
-
-def _storable(name: str) -> str:
-    """Return text that every database accepts: a folder on disk may have bytes that are not text."""
-    return name.encode("utf-8", "replace").decode()[:250]

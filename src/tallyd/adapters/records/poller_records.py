@@ -10,16 +10,25 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from tallyd.adapters.records.arrivals import (
+    forget_arrivals,
+    note_arrivals,
+    read_arrivals,
+    set_back_arrivals,
+)
 from tallyd.adapters.records.bulk_insert import add_rows
 from tallyd.adapters.records.engine.errors import explained, is_conflict
 from tallyd.adapters.records.engine.transactions import Access
+from tallyd.adapters.records.hosts import read_hosts
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, INSIDE_CORRECTION, PASSAGE_MINUTE
+from tallyd.contract.arrivals import Arrival, Came
 from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
+from tallyd.core.hosts import Host
 
 _TRIES: Final = 5
 """If another process has committed, one more try is enough. Deadlocks on MariaDB may need a few."""
@@ -28,9 +37,12 @@ _TRIES: Final = 5
 class PollerRecords:
     """The records of one poller. Implements `contract.Records`."""
 
-    def __init__(self, access: Access, poller: str, checks: CheckStore | None = None) -> None:
+    def __init__(
+        self, access: Access, poller: str, checks: CheckStore | None = None, *, here: str = ""
+    ) -> None:
         self._access = access
         self.poller = poller
+        self.here = here
         self._checks = checks or CheckStore(access, poller)
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
@@ -40,18 +52,29 @@ class PollerRecords:
             found = in_ledger(connection, self.poller, files)
         return frozenset(file for file, (_, state) in found.items() if state == "done")
 
-    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
-        if not files:
+    def ingest(
+        self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool, came: Sequence[Came] = ()
+    ) -> tuple[Outcome, ...]:
+        if not files and not came:
             return ()
         for tries_left in reversed(range(_TRIES)):
             try:
                 with self._access.explaining():
-                    return self._ingest(files, now=now, keep_rows=keep_rows)
+                    return self._ingest(files, now=now, keep_rows=keep_rows, came=came)
             except _OvertakenError as overtaken:
                 # The next try finds what the other process stored, and counts it as a repeat.
                 if not tries_left:
                     raise explained(self._access.place, overtaken.cause) from None
         raise AssertionError("the last try returns or raises")
+
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        return read_arrivals(self._access, self.poller, now=now)
+
+    def set_back_arrivals(self, now: datetime) -> None:
+        set_back_arrivals(self._access, self.poller, now=now)
+
+    def hosts(self, now: datetime) -> tuple[Host, ...]:
+        return read_hosts(self._access, now=now)
 
     def counts(self, since: datetime, until: datetime) -> Mapping[str, Count]:
         with self._access.reading() as connection:
@@ -153,8 +176,9 @@ class PollerRecords:
 
     def prune(self, before: datetime, *, most: int) -> int:
         bound = _bound(before)
+        forgotten = forget_arrivals(self._access, self.poller, bound)
         forgetting = (forget_passages, forget_files, forget_lags)
-        return sum(forget(self._access, self.poller, bound, most=most) for forget in forgetting)
+        return forgotten + sum(forget(self._access, self.poller, bound, most=most) for forget in forgetting)
 
     def note_checks(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
         return self._checks.note(rows, hours)
@@ -177,7 +201,9 @@ class PollerRecords:
         """
         return read_lags(self._access, self.poller, _bound(since), _bound(until), servers=servers, most=most)
 
-    def _ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
+    def _ingest(
+        self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool, came: Sequence[Came]
+    ) -> tuple[Outcome, ...]:
         with self._access.writing_raw() as connection:
             ledger = in_ledger(connection, self.poller, {file.fingerprint for file in files})
             made = plan(files, ledger)
@@ -185,6 +211,7 @@ class PollerRecords:
             try:
                 stored = write_ledger(connection, self.poller, made, now=now, keep_rows=keep_rows)
                 write_counts(connection, self.poller, stored)
+                note_arrivals(connection, self.poller, came, here=self.here, now=now)
             except DBAPIError as error:
                 if is_conflict(error):
                     raise _OvertakenError(error) from None

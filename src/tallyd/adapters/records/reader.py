@@ -11,6 +11,7 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import PastRecords
 from tallyd.contract.corrections import Correction
 from tallyd.contract.lags import HourCount, LagRow
@@ -26,6 +27,16 @@ PATIENCE_S: Final = 2.0
 
 class NoRecords:
     """A database without tables. Implements the reading methods of `contract.Records`."""
+
+    here = ""
+
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        del now
+        return {}
+
+    def hosts(self, now: datetime) -> tuple[Host, ...]:
+        del now
+        return ()
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         del files

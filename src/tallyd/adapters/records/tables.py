@@ -136,6 +136,19 @@ SERVER_HOUR = Table(
     *(Column(f"{state}_s", Double) for state in TARGET_STATES),
 )
 
+ARRIVAL = Table(
+    "arrival",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("last_file_at", Instant),
+    Column("last_record_at", Instant),
+    Column("state", String),
+    Column("reason", String),
+    Column("host", String),
+    Column("seen_at", Instant),
+)
+
 HOST = Table(
     "host",
     _metadata,
@@ -145,6 +158,7 @@ HOST = Table(
     Column("version", String),
     Column("started_at", Instant),
     Column("beat_at", Instant),
+    Column("ahead_s", Double),
     Column("config_digest", String),
     Column("pollers", String),
 )

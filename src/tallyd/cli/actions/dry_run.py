@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from tallyd.adapters.records.reader import NoRecords
 from tallyd.cli.process.resources import Outside
 from tallyd.config.jobs import Task
+from tallyd.contract.arrivals import Arrival, Came
 from tallyd.contract.corrections import Correction
 from tallyd.contract.inbox import Inbox, Look, Waiting
 from tallyd.contract.lags import Hours, LagRow, StoreOutcome
@@ -26,6 +27,7 @@ from tallyd.contract.passages import (
 )
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
+from tallyd.core.hosts import Host
 from tallyd.core.reading import Json
 
 
@@ -71,14 +73,26 @@ class DryRecords:
 
     def __init__(self, records: Records | NoRecords) -> None:
         self._records = records
+        self.here = records.here
         self._done: set[Fingerprint] = set()
         self._minutes: dict[tuple[str, int], MinuteCount] = {}
 
     def known(self, files: Collection[Fingerprint]) -> frozenset[Fingerprint]:
         return self._records.known(files) | (self._done & set(files))
 
-    def ingest(self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool) -> tuple[Outcome, ...]:
-        del now, keep_rows
+    def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
+        return self._records.arrivals(now)
+
+    def set_back_arrivals(self, now: datetime) -> None:
+        del now
+
+    def hosts(self, now: datetime) -> Sequence[Host]:
+        return self._records.hosts(now)
+
+    def ingest(
+        self, files: Sequence[ToIngest], *, now: datetime, keep_rows: bool, came: Sequence[Came] = ()
+    ) -> tuple[Outcome, ...]:
+        del now, keep_rows, came
         known = {*self.known([file.fingerprint for file in files])}
         outcomes: list[Outcome] = []
         for file in files:

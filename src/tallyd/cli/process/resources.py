@@ -22,7 +22,7 @@ from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
 from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
-from tallyd.core.hosts import Neighbours
+from tallyd.core.hosts import Neighbours, place_of
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.storage.record_retention import Prunable
 
@@ -121,7 +121,7 @@ class Outside:
                 return None
             self._host = self._opened().hosts(name=socket.gethostname(), folder=str(config.state_dir))
         return self._host.beat(
-            version=tallyd.__version__, config_digest=config.digest, duties=duties, now=self._now()
+            version=tallyd.__version__, config_digest=config.digest, duties=duties, now=self._now
         )
 
     def inbox_is_made_at_start(self, task: Task) -> bool:
@@ -144,6 +144,9 @@ class Outside:
             for _, folder in self._folders.values():
                 folder.close()
             self._folders.clear()
+            if self._host is not None:
+                with suppress(RecordsError):  # its row is deleted after a day without beats
+                    self._host.leave()
             if self._database is not None:
                 for poller, count in self._database.waiting().items():
                     log.warning("checks lost", extra={"poller": poller, "rows": count})
@@ -164,7 +167,8 @@ class Outside:
 
         with self._lock:
             if self._database is None:
-                self._database = Database(self._config.database_url, prepares=self._holds)
+                here = place_of(socket.gethostname(), str(self._config.state_dir))
+                self._database = Database(self._config.database_url, prepares=self._holds, here=here)
             return self._database
 
     def _prune_rows(self, poller: str, before: datetime, most: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from tallyd.adapters.inbox import Folder, Rejected
@@ -17,6 +18,7 @@ from tallyd.cli.shared import load_config, utc_now, wrong_usage
 from tallyd.config.model import Config
 from tallyd.contract.passages import LedgerRow
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, EXIT_USAGE, InboxError, RecordsError
+from tallyd.core.hosts import INBOX, WATCH
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock, size_text
 from tallyd.core.language.languages import reading_in
@@ -31,13 +33,19 @@ STATES: Final = (mark("done"), mark("rejected"))
 
 
 @dataclass(frozen=True)
-class _Taker:
-    """A poller that ingests files, and its inbox."""
+class _Counter:
+    """A poller whose files are in the ledger, whichever host ingested them."""
 
     name: str
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True)
+class _Taker(_Counter):
+    """A poller that ingests files itself, and its inbox."""
+
     needed: InboxNeeded
     path: Path
-    zone: ZoneInfo
 
     @property
     def rejected_path(self) -> Path:
@@ -52,6 +60,9 @@ class _Taker:
         )
 
 
+T = TypeVar("T", bound=_Counter)
+
+
 def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json: bool) -> int:
     """Show the newest files that were ingested or rejected, newest first; return the exit status.
 
@@ -59,22 +70,26 @@ def files(path: Path, *, poller: str | None, rejected: bool, most: int, as_json:
     `ConfigError`.
     """
     config = load_config(path, lenient=True)
-    takers = _takers(config, poller)
+    show: list[tuple[str, Callable[[datetime], list[Json]]]]
+    if rejected:
+        show = [(each.name, partial(_show_rejected, each, most, as_json)) for each in _takers(config, poller)]
+    else:
+        show = [
+            (each.name, partial(_show_ledger, config, each, most, as_json))
+            for each in _chosen(_counters(config), poller)
+        ]
     with reading_in("en" if as_json else config.settings.language):
-        return _files(config, takers, rejected=rejected, most=most, as_json=as_json)
+        return _files(show, as_json=as_json)
 
 
-def _files(config: Config, takers: Sequence[_Taker], *, rejected: bool, most: int, as_json: bool) -> int:
+def _files(show: Sequence[tuple[str, Callable[[datetime], list[Json]]]], *, as_json: bool) -> int:
     now, status = utc_now(), EXIT_OK
     content: list[Json] = []
-    for taker in takers:
+    for name, show_one in show:
         try:
-            if rejected:
-                content += _show_rejected(taker, most, as_json=as_json, now=now)
-            else:
-                content += _show_ledger(config, taker, most, as_json=as_json, now=now)
+            content += show_one(now)
         except (RecordsError, InboxError) as error:
-            complain(f"{taker.name}: {translated(error.text)}")
+            complain(f"{name}: {translated(error.text)}")
             status = EXIT_PROBLEM
     if as_json:
         show_json(content)
@@ -134,10 +149,26 @@ def _say_moved(config: Config, taker: _Taker, count: int, source: str | None) ->
 def _takers(config: Config, asked: str | None) -> list[_Taker]:
     """Return the pollers that ingest files, or only the one asked for; ends the command if there is none."""
     found = [
-        _Taker(name, needed, config.data_dir / needed.path, config.effective(name).zone)
+        _Taker(name, config.effective(name).zone, needed, config.data_dir / needed.path)
         for name, poller in config.settings.pollers.items()
         if (needed := poller.inbox_needed(name)) is not None
     ]
+    if not found and _counters(config):
+        wrong_usage("rejected files stay on the hosts that ingest them; run this command there")
+    return _chosen(found, asked)
+
+
+def _counters(config: Config) -> list[_Counter]:
+    """Return the pollers whose files are in the ledger."""
+    return [
+        _Counter(name, config.effective(name).zone)
+        for name, poller in config.settings.pollers.items()
+        if poller.duties & {INBOX, WATCH}
+    ]
+
+
+def _chosen(found: list[T], asked: str | None) -> list[T]:
+    """Return all of them, or only the one asked for; ends the command if there is none."""
     names = tuple(one.name for one in found)
     if not found:
         wrong_usage("no poller in the config ingests files")
@@ -150,7 +181,7 @@ def _takers(config: Config, asked: str | None) -> list[_Taker]:
 # -- output -------------------------------------------------------------------------------------------------
 
 
-def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
+def _show_ledger(config: Config, taker: _Counter, most: int, as_json: bool, now: datetime) -> list[Json]:
     with closing(Database(config.database_url)) as database:
         if database.revision() is None:
             raise RecordsError(english("no file was ingested yet; the database has no tables"))
@@ -183,7 +214,7 @@ def _show_ledger(config: Config, taker: _Taker, most: int, *, as_json: bool, now
     return []
 
 
-def _show_rejected(taker: _Taker, most: int, *, as_json: bool, now: datetime) -> list[Json]:
+def _show_rejected(taker: _Taker, most: int, as_json: bool, now: datetime) -> list[Json]:
     with closing(taker.folder()) as folder:
         lying = folder.rejected_files(most=most)
     if as_json:
@@ -235,7 +266,7 @@ def _reason(one: Rejected) -> str:
     return tr("unknown: the reason file is missing or unreadable")
 
 
-def _row_json(taker: _Taker, row: LedgerRow) -> Json:
+def _row_json(taker: _Counter, row: LedgerRow) -> Json:
     return {
         "poller": taker.name,
         "source": row.source,

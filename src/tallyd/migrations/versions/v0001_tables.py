@@ -16,7 +16,8 @@ source or the server. So a span of time, which is what tallyd reads, deletes and
 key, however many years there are. `server_lag_by_server` serves the view of a single server. A server is
 checked at most once a second, so its row needs no number.
 
-`host` has a row for each daemon, with the database's own times. It never has many rows, so it has no index.
+`host` has a row for each daemon, `arrival` one for each source, both with the database's own times: the
+clocks of hosts differ, by `ahead_s`. Neither table ever has many rows.
 """
 
 from __future__ import annotations
@@ -87,10 +88,17 @@ CREATE TABLE server_hour (
   PRIMARY KEY (poller, hour, server)
 )""",
     """
+CREATE TABLE arrival (
+  poller text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, last_file_at timestamp(0) NOT NULL,
+  last_record_at timestamp(0), state text NOT NULL, reason text, host text NOT NULL,
+  seen_at timestamp(0) NOT NULL,
+  PRIMARY KEY (poller, source)
+)""",
+    """
 CREATE TABLE host (
   id text COLLATE "C" PRIMARY KEY, name text COLLATE "C" NOT NULL, folder text COLLATE "C" NOT NULL,
   version text NOT NULL, started_at timestamp(0) NOT NULL, beat_at timestamp(0) NOT NULL,
-  config_digest text NOT NULL, pollers text NOT NULL
+  ahead_s double precision NOT NULL, config_digest text NOT NULL, pollers text NOT NULL
 )""",
 )
 
@@ -141,10 +149,17 @@ CREATE TABLE IF NOT EXISTS server_hour (
   PRIMARY KEY (poller, hour, server)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """
+CREATE TABLE IF NOT EXISTS arrival (
+  poller VARCHAR(200) NOT NULL, source VARCHAR(200) NOT NULL, last_file_at DATETIME NOT NULL,
+  last_record_at DATETIME, state VARCHAR(8) NOT NULL, reason TEXT, host VARCHAR(600) NOT NULL,
+  seen_at DATETIME NOT NULL,
+  PRIMARY KEY (poller, source)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
 CREATE TABLE IF NOT EXISTS host (
   id VARCHAR(32) PRIMARY KEY, name VARCHAR(255) NOT NULL, folder VARCHAR(255) NOT NULL,
   version VARCHAR(64) NOT NULL, started_at DATETIME NOT NULL, beat_at DATETIME NOT NULL,
-  config_digest VARCHAR(64) NOT NULL, pollers TEXT NOT NULL
+  ahead_s DOUBLE NOT NULL, config_digest VARCHAR(64) NOT NULL, pollers TEXT NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
 )
 

@@ -1,12 +1,16 @@
-"""The visitors poller: a sweep that takes files, and a report of what they add up to."""
+"""The visitors poller: a sweep that takes files, and a report of what they add up to.
+
+On many hosts it is split: collectors have an inbox and sweep it; a centre has none and watches them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.corrections import CorrectableRecords, Correction
 from tallyd.contract.delivery import Accepted, Refused
@@ -15,10 +19,12 @@ from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import UNSENT
-from tallyd.core.errors import RecordsError, SourceError
+from tallyd.core.errors import RecordsError
+from tallyd.core.hosts import INBOX as TAKES_FILES
+from tallyd.core.hosts import WATCH as WATCHES_OTHERS
 from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.formats import clock
-from tallyd.core.language.messages import english, mark, tr
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.metric import Metric
 from tallyd.core.panels import Board, Table
 from tallyd.core.periods import By
@@ -27,21 +33,31 @@ from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import Every
 from tallyd.core.stored import LastReading
-from tallyd.pollers.visitors.alerts.alert_kinds import DATABASE, EVALUATES, INBOX, KINDS, NO_FILES, REJECTED
-from tallyd.pollers.visitors.alerts.memory import read_memory
+from tallyd.pollers.visitors.alerts.alert_kinds import (
+    DATABASE,
+    EVALUATES,
+    INBOX,
+    KINDS,
+    NO_FILES,
+    REJECTED,
+    WATCHES,
+)
+from tallyd.pollers.visitors.alerts.shared import arrivals_of
 from tallyd.pollers.visitors.boards.board import VisitorsBoards
 from tallyd.pollers.visitors.boards.columns import GROUP, SOURCE
 from tallyd.pollers.visitors.boards.metrics import age_metric, today_metrics
-from tallyd.pollers.visitors.boards.once_board import reading_board, summary_board
+from tallyd.pollers.visitors.boards.once_board import reading_board, summary_board, watch_board
 from tallyd.pollers.visitors.boards.past_days import past_board
 from tallyd.pollers.visitors.boards.source_board import last_day, source_board
 from tallyd.pollers.visitors.corrections import correct
 from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
+from tallyd.pollers.visitors.probe import probe
 from tallyd.pollers.visitors.questions import QUESTIONS
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
 from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
+from tallyd.pollers.visitors.watch import EVERY_S, watch
 
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
@@ -63,7 +79,7 @@ class VisitorsPoller(VisitorsSettings):
         """Return the sources that must deliver, and the upstream's names that are reported to."""
         watches = self.no_files is not None
         by_source = watches and self.no_files is not None and self.no_files.per_source and self.sources
-        silent = frozenset(self.sources) if by_source else frozenset({"inbox"} if watches else ())
+        silent = frozenset(self.sources) if by_source else frozenset({INBOX} if watches else ())
         return {NO_FILES.what: silent, UNSENT.what: self._ssids() if self.is_sending() else frozenset()}
 
     def view(self, subject: str, what: str) -> Mapping[str, str]:
@@ -72,8 +88,12 @@ class VisitorsPoller(VisitorsSettings):
         return {SOURCE: subject} if is_of_source else {}
 
     def jobs(self) -> tuple[Job, ...]:
-        """Return `sweep` and, where the config has one, `report`."""
-        found = Job(
+        """Return `sweep`, or `watch` without an inbox; and, where the config has one, `report`."""
+        found = self._watch_job() if self.inbox is None else self._sweep_job()
+        return (found,) if self.report is None else (found, self._report_job(self.report))
+
+    def _sweep_job(self) -> Job:
+        return Job(
             name=mark("sweep"),
             when=Every(self.sweep_every),
             evaluates=EVALUATES,
@@ -81,7 +101,15 @@ class VisitorsPoller(VisitorsSettings):
             run=self._sweep,
             wakes=True,
         )
-        return (found,) if self.report is None else (found, self._report_job(self.report))
+
+    def _watch_job(self) -> Job:
+        return Job(
+            name=mark("watch"),
+            when=Every(EVERY_S),
+            evaluates=WATCHES,
+            limit_s=_REPORT_LIMIT_S,
+            run=partial(watch, self),
+        )
 
     def _sweep(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
         # Imported here: the readers of files take 20 ms and 2 MiB, and most commands sweep nothing.
@@ -108,11 +136,14 @@ class VisitorsPoller(VisitorsSettings):
 
     @property
     def duties(self) -> frozenset[str]:
-        """The inbox; and the report, if there is one: the upstream must not receive two."""
-        return frozenset({"inbox"} if self.report is None else {"inbox", "report"})
+        """The inbox, or to watch others; and the report, if there is one: only one may be sent."""
+        own = WATCHES_OTHERS if self.inbox is None else TAKES_FILES
+        return frozenset({own} if self.report is None else {own, "report"})
 
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
-        """Return the folder, its rules, and how long files put aside are kept."""
+        """Return the folder, its rules, and how long files put aside are kept; None for a centre."""
+        if self.inbox is None:
+            return None
         return InboxNeeded(
             path=self.inbox,
             source=self.source or poller,
@@ -139,31 +170,8 @@ class VisitorsPoller(VisitorsSettings):
         return correct(self, poller, correction, records, zone)
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
-        """Look into the inbox and the database, changing nothing: today's passages in, by source.
-
-        Raises `SourceError` where one of them can't be used.
-        """
-        if tools.inbox is None or tools.records is None:
-            raise TypeError("wired without an inbox or a database")
-        look = tools.inbox.look()
-        if look.state != "here":
-            gone = english("the inbox {inbox_name} is missing", inbox_name=self.inbox)
-            unmounted = english("the inbox {inbox_name} has nothing mounted on it", inbox_name=self.inbox)
-            raise SourceError(gone if look.state == "gone" else unmounted, transient=True)
-        for name, reason in look.untakable.items():
-            why = english(
-                "inbox {inbox_name}: {name}: {reason}", inbox_name=self.inbox, name=name, reason=reason
-            )
-            raise SourceError(why, transient=True)
-        today = day_of(tools.now(), tools.zone)
-        try:
-            counts = tools.records.counts(*day_span(today, tools.zone))
-        except RecordsError as error:
-            raise SourceError(error.text, transient=True) from None
-        sources = dict.fromkeys([*self.sources, *sorted(counts.keys() | look.arrivals.keys())])
-        return tuple(
-            Found(name, self.label_of(name), counts[name].n_in if name in counts else 0) for name in sources
-        )
+        """Return today's passages in, by source. Raises `SourceError` if that can't be read."""
+        return probe(self, tools)
 
     # -- what people are shown ------------------------------------------------------------------------------
 
@@ -185,7 +193,11 @@ class VisitorsPoller(VisitorsSettings):
         """Return when the last report was made; without reports, when the newest file came."""
         if self.report:
             return past.last_taken()
-        newest = max(_arrivals(past).values(), default=None)
+        try:
+            found = _arrivals(past)
+        except RecordsError:
+            return None  # the board says why
+        newest = max((each.last_file_at for each in found.values()), default=None)
         return LastReading(newest) if newest else None
 
     def group_members(self) -> Mapping[str, frozenset[str]]:
@@ -196,12 +208,14 @@ class VisitorsPoller(VisitorsSettings):
         """Return today's counts, its sources, and the last reports."""
         counts: Mapping[str, DayCount] = {}
         files: Mapping[str, int] = {}
+        arrivals: Mapping[str, Arrival] = {}
         trouble = ""
         try:
+            arrivals = _arrivals(past)
             counts, files = self._today(past)
         except RecordsError as error:
             trouble = error.text
-        return self._boards(past).today(
+        return self._boards(past, arrivals).today(
             counts,
             files,
             open_alerts=past.open_alerts,
@@ -217,7 +231,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def shared_subjects(self) -> frozenset[str]:
         """Return where a problem keeps the files of every source from being counted."""
-        return frozenset({INBOX, DATABASE, "sweep"}) - self.sources.keys()
+        return frozenset({INBOX, DATABASE, "sweep", "watch"}) - self.sources.keys()
 
     def subject_board(self, past: Past, subject: str) -> Board:
         """Return how one source is now, and for how much of the time it was well. Raises `StateError`."""
@@ -225,7 +239,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""
-        return past_board(self, self._boards(past), past, asked)
+        return past_board(self, self._boards(past, _arrivals(past)), past, asked)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
@@ -237,12 +251,12 @@ class VisitorsPoller(VisitorsSettings):
         return reading_board(content)
 
     def summary_board(self, summary: Facts) -> Board:
-        """Return what a sweep did."""
-        return summary_board(summary)
+        """Return what a sweep did, or what a watch found."""
+        return watch_board(summary) if "sources" in summary else summary_board(summary)
 
-    def _boards(self, past: Past) -> VisitorsBoards:
+    def _boards(self, past: Past, arrivals: Mapping[str, Arrival]) -> VisitorsBoards:
         return VisitorsBoards(
-            settings=self, poller=past.poller, now=past.now, zone=past.zone, arrivals=_arrivals(past)
+            settings=self, poller=past.poller, now=past.now, zone=past.zone, arrivals=arrivals
         )
 
     def _today(self, past: Past) -> tuple[Mapping[str, DayCount], Mapping[str, int]]:
@@ -302,7 +316,8 @@ class VisitorsPoller(VisitorsSettings):
         return frozenset((ssid,) if isinstance(ssid, str) else (ssid or {}).values())
 
 
-def _arrivals(past: Past) -> Mapping[str, datetime]:
-    """Return when the newest file of each source came, from memory or as last stored."""
-    kept = past.kept("sweep").get("arrivals")
-    return kept if isinstance(kept, Mapping) else read_memory(past.memory("sweep"), past.now).arrivals
+def _arrivals(past: Past) -> Mapping[str, Arrival]:
+    """Return the newest file of each source, as the daemon knows it, or as noted. Raises `RecordsError`."""
+    kept = (arrivals_of(past.kept(job)) for job in ("sweep", "watch"))
+    known = next((found for found in kept if found is not None), None)
+    return past.records.arrivals(past.now) if known is None else known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, tzinfo
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -12,11 +12,11 @@ from tallyd.contract.poller import Poller
 from tallyd.core.language.messages import english
 from tallyd.core.schedule.hours import never_begins
 from tallyd.core.texts import UNPRINTABLE
+from tallyd.pollers.visitors.file_settings import DirectionValues, FieldNames, IntervalFields
 from tallyd.pollers.visitors.ingest.shape import DIGITS
 from tallyd.pollers.visitors.inside import MIDNIGHT
 from tallyd.pollers.visitors.report_settings import ReportSettings, Text, check_form
 from tallyd.settings.alerting import HoursSettings
-from tallyd.settings.queries import check_query
 from tallyd.settings.types import (
     Duration,
     FolderPath,
@@ -43,79 +43,30 @@ def _source_name(name: str) -> str:
     return name
 
 
-def _direction(written: object) -> int | str:
-    # Not a union of types: it would report two problems for a wrong type, and accept true as a number.
-    if type(written) is int or isinstance(written, str):
-        return written
-    raise wrong("must be a whole number, or text in quotes")
-
-
 def _whole_minute(at: time) -> time:
     if at.second:
         raise wrong("must be a whole minute, written HH:MM, since people are counted by the minute")
     return at
 
 
-def _query(written: str) -> str:
-    return check_query(written, example="data or logics[].records[]") if written else written
-
+_OF_INBOX: Final = (
+    *(
+        "inbox_is_mount",
+        "source",
+        "pattern",
+        "sweep_every",
+        "settle",
+        "max_bytes",
+        "records",
+        "fields",
+        "intervals",
+    ),
+    *("directions", "time_format", "on_bad_record", "after", "done_keep_days", "rejected_keep_days"),
+)
+"""The keys that say how files are ingested."""
 
 SourceName = Annotated[str, AfterValidator(_source_name)]
-Direction = Annotated[int | str, BeforeValidator(_direction)]
 Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
-
-
-class FieldNames(Strict):
-    """The names of a record's fields."""
-
-    id: str = Field("ID", min_length=1, description="Field with the number of the person in this file.")
-    direction: str = Field("inOut", min_length=1, description="Field with the direction: see `directions`.")
-    time: str = Field("time", min_length=1, description="Field with the time, in `time_format`.")
-    frame: str | None = Field(
-        "frameNumber", description="Field with the number of the picture; null: no such field."
-    )
-
-
-class IntervalFields(Strict):
-    """Where a file has its intervals, and the names of their fields."""
-
-    items: Annotated[str, AfterValidator(_query)] = Field(
-        "",
-        description="JMESPath of the list of intervals in the JSON, such as `data`. Default: the file is the "
-        "list.",
-    )
-    start: str = Field("start", min_length=1, description="Field with the beginning, in `time_format`.")
-    end: str = Field("end", min_length=1, description="Field with the end, in `time_format`.")
-    n_in: str = Field("in", alias="in", min_length=1, description="Field with how many came in.")
-    n_out: str = Field("out", alias="out", min_length=1, description="Field with how many went out.")
-
-    @field_validator("end", "n_out")
-    @classmethod
-    def _differs(cls, field: str, info: ValidationInfo) -> str:
-        other, key = ("start", "start") if info.field_name == "end" else ("n_in", "in")
-        if field == info.data.get(other):
-            raise wrong(f"is the same as `{key}`")
-        return field
-
-
-class DirectionValues(Strict):
-    """Values of a record's direction. Every other value counts as `other`.
-
-    They are not keys of the poller itself, because `out` there means the folder of its files.
-    """
-
-    way_in: Direction = Field(0, alias="in", description="Value that means in.")
-    way_out: Direction = Field(1, alias="out", description="Value that means out.")
-
-    @field_validator("way_out")
-    @classmethod
-    def _differs(cls, way_out: int | str, info: ValidationInfo) -> int | str:
-        way_in = info.data.get("way_in")
-        if way_in == way_out:
-            raise wrong("is the same as `in`")
-        if way_in is not None and type(way_in) is not type(way_out):
-            raise wrong("must be a number if `in` is one, and text if `in` is text")
-        return way_out
 
 
 class SourceSettings(Strict):
@@ -141,7 +92,11 @@ class VisitorsSettings(Poller):
     """The settings of a visitors poller."""
 
     kind: Literal["visitors"] = Field(description="What kind of poller this is.")
-    inbox: FolderPath = Field(description="Folder for incoming files, relative to `data_dir`.")
+    inbox: FolderPath | None = Field(
+        None,
+        description="Folder for incoming files, relative to `data_dir`. Without it, the poller is a "
+        "centre: it watches and reports what other hosts ingest into the same database under the same name.",
+    )
     inbox_is_mount: bool = Field(
         False,
         description="The inbox is a mount. While nothing is mounted there, tallyd creates nothing in it.",
@@ -196,6 +151,14 @@ class VisitorsSettings(Poller):
         None, description="The report to an upstream; null: only store and count files."
     )
 
+    @field_validator(*_OF_INBOX)
+    @classmethod
+    def _has_inbox(cls, value: object, info: ValidationInfo) -> object:
+        is_default = value == cls.model_fields[str(info.field_name)].default
+        if "inbox" in info.data and info.data["inbox"] is None and not is_default:
+            raise wrong("is not used without `inbox`")
+        return value
+
     @field_validator("fields", "directions", "intervals")
     @classmethod
     def _is_of_use(cls, keys: Strict, info: ValidationInfo) -> Strict:
@@ -245,6 +208,11 @@ class VisitorsSettings(Poller):
             raise wrong_each(problems)
         return report
 
+    @property
+    def leads(self) -> bool:
+        """Whether it also watches the hosts that ingest files for it: a collector does not."""
+        return self.inbox is None or self.report is not None
+
     def label_of(self, source: str) -> str | None:
         """Return the name of a source for people; None: it has none."""
         return self.sources[source].label if source in self.sources else None
@@ -263,14 +231,25 @@ class VisitorsSettings(Poller):
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return notes for `check` about a config that has no mistake."""
         del beside
-        report = self.report
+        found, report = [], self.report
+        if self.inbox is None:
+            found.append(
+                english(
+                    "{place}: {why}",
+                    place="inbox",
+                    why=english(
+                        "is missing, so this poller ingests no files: it watches and reports what other "
+                        "hosts ingest into the same database, for pollers with its name"
+                    ),
+                )
+            )
         if report is None or report.url is None or report.success is not None:
-            return ()
+            return tuple(found)
         why = english(
             "is missing, so any HTTP 2xx answer counts as accepted, but an upstream may also reject with "
             'HTTP 200. Name the answer that means yes: {{"field": "Desc", "equals": [["OK"]]}}'
         )
-        return (english("{place}: {why}", place="report.success", why=why),)
+        return (*found, english("{place}: {why}", place="report.success", why=why))
 
 
 def _group_fault(name: str, members: tuple[str, ...], sources: object) -> str | None:

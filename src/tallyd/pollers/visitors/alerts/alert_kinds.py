@@ -1,4 +1,4 @@
-"""The kinds of problems that the sweep of an inbox finds."""
+"""The kinds of problems that the sweep of an inbox finds, and a centre's watch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ NO_FILES = AlertKind(
         "{silent: No other source delivers either: check the network and the program that writes the files.}"
         "[ Check host {only} and the network.]"
         "[ Check the network and the program that writes files into {inbox}.]"
+        "[ Host {runs} runs: check the camera, and the program that writes its files there.]"
+        "[ On host {away}: {why}.]"
+        "[ Host {gone} has not been seen since {beat}: check that machine, its network and its tallyd.]"
+        "[ tallyd does not run on host {stopped}: start it there.]"
+        "{undelivered: No host has delivered it: check the inboxes of the hosts, and the names in them.}"
+        "[ These hosts run: {running}.][ These do not: {lost}.]"
     ),
     over=mark("{source}: files arrive again"),
     ends=mark("a file arrives, with any content"),
@@ -65,7 +71,7 @@ REJECTED = AlertKind(
         "[{too_old}. If such files should count, raise database.keep_days]"
         "[the last one {flaw}][{reason}][. Reasons: .tallyd/rejected/{folder}/*.reason.json in the inbox. "
         "Fix that host, or fields and time_format in the config]"
-        ", then: {tallyd} replay --all --source {id}"
+        ", then[ on host {on}]: {tallyd} replay --all --source {id}"
     ),
     over=mark("{source}: good files arrive again"),
     ends=mark("good files arrive and none was rejected for an hour, or a replay ingests the rejected ones"),
@@ -77,14 +83,31 @@ UNREACHABLE = AlertKind(
     key="<poller>/database/unreachable",
     severity="error",
     text=mark(
-        "{poller}: no file ingested since {since}: {reason}. Nothing is lost: files wait in the inbox until "
-        "this is fixed. Check the database, its disk and the network. Test it with: {tallyd} check --online"
+        "{poller}: [no file ingested since {since}: {reason}. Nothing is lost: files wait in the inbox until "
+        "this is fixed.][nothing known of the files of other hosts since {unknown}: {why}. Nothing is lost: "
+        "files wait in their inboxes until this is fixed.] Check the database, its disk and the network. "
+        "Test it with: {tallyd} check --online"
     ),
-    over=mark("{poller}: files are ingested again"),
+    over=mark("{poller}: the database works again"),
     ends=mark("the database works, and its disk has room for the waiting files"),
     short=mark("database unavailable"),
     many=mark("unavailable databases"),
     at_once=True,
 )
-KINDS: tuple[AlertKind, ...] = (NO_FILES, INBOX_GONE, UNREADABLE, REJECTED, UNREACHABLE)
+WRONG_CLOCK = AlertKind(
+    key="<poller>/<host>/clock",
+    severity="warning",
+    text=mark(
+        "{host}: its clock is [{ahead} ahead of][{behind} behind] the clock of the database. Files may be "
+        "rejected or counted at a wrong time. Set it, and check it with: timedatectl"
+    ),
+    over=mark("{host}: its clock is right again"),
+    ends=mark("the clock of the host differs from the database's by less than a minute"),
+    short=mark("wrong clock"),
+    many=mark("hosts with a wrong clock"),
+    subject="host",
+)
+KINDS: tuple[AlertKind, ...] = (NO_FILES, INBOX_GONE, UNREADABLE, REJECTED, UNREACHABLE, WRONG_CLOCK)
 EVALUATES: frozenset[str] = frozenset(kind.what for kind in KINDS)
+WATCHES: frozenset[str] = EVALUATES - {INBOX_GONE.what, UNREADABLE.what}
+"""What a centre can find: it has no inbox."""

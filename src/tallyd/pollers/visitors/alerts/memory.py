@@ -1,4 +1,4 @@
-"""What the sweep remembers from run to run, as JSON in state.db.
+"""What a sweep, or a centre's watch, remembers from run to run, as JSON in state.db.
 
 An unreadable memory counts as missing. Every part has a limited size.
 """
@@ -16,7 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, TypeAdapter, ValidationError
 from tallyd.core.reading import Facts
 
 SAVED_EVERY = timedelta(seconds=20)
-"""If only arrivals change, they are not stored more often than this."""
+"""If only `ledger_at` changes, it is not stored more often than this."""
 MOST_SOURCES = 500
 
 
@@ -75,15 +75,13 @@ class Trouble:
 class Remembered:
     """The whole memory. `watched` is since when each source (or the inbox as a whole) is watched.
 
-    `arrivals` were stored at `saved_at`; `ledger_at` is when the ledger was last read for rejected files.
+    `ledger_at` is when the ledger was last read for rejected files.
     `unseen_since` is set while nothing in the inbox is visible; `back_at` is when it became visible again.
     `is_ahead`: a clock that was ahead of now wrote some of it; those times now count as now.
     """
 
-    saved_at: Instant
     ledger_at: Instant
     watched: Mapping[str, Instant] = field(default_factory=dict)
-    arrivals: Mapping[str, Instant] = field(default_factory=dict)
     unseen_since: Instant | None = None
     back_at: Instant | None = None
     unreadable_since: Instant | None = None
@@ -105,18 +103,17 @@ def read_memory(memory: Facts, now: datetime) -> Remembered:
     try:
         found = _form().validate_python(memory, context=clock)
     except ValidationError:
-        return Remembered(saved_at=now, ledger_at=now)
+        return Remembered(ledger_at=now)
     return replace(found, is_ahead=clock.was_ahead)
 
 
-def to_remember(before: Remembered, after: Remembered, memory: Facts, now: datetime) -> Facts | None:
+def to_remember(before: Remembered, after: Remembered, memory: Facts) -> Facts | None:
     """Return the new memory to store; None: `memory` stays.
 
-    New arrivals and a new `ledger_at` alone are a reason to store it only after `SAVED_EVERY`.
+    A new `ledger_at` alone is a reason to store it only after `SAVED_EVERY`.
     """
-    passing = replace(after, arrivals=before.arrivals, saved_at=before.saved_at, ledger_at=before.ledger_at)
-    is_same = bool(memory) and passing == before and not before.is_ahead
-    if is_same and (dict(after.arrivals) == dict(before.arrivals) or now - before.saved_at < SAVED_EVERY):
+    is_same = bool(memory) and replace(after, ledger_at=before.ledger_at) == before and not before.is_ahead
+    if is_same and after.ledger_at - before.ledger_at < SAVED_EVERY:
         return None
-    facts: Facts = _form().dump_python(replace(after, saved_at=now), mode="json", exclude={"is_ahead"})
+    facts: Facts = _form().dump_python(after, mode="json", exclude={"is_ahead"})
     return facts

@@ -17,6 +17,7 @@ from tallyd.core.reading import Problem
 from tallyd.core.texts import first_reasons
 from tallyd.pollers.visitors.alerts.alert_kinds import REJECTED
 from tallyd.pollers.visitors.alerts.memory import MOST_SOURCES, Level
+from tallyd.pollers.visitors.alerts.shared import Shared
 from tallyd.pollers.visitors.ingest.file_parser import TOO_LARGE, TOO_OLD
 from tallyd.pollers.visitors.ingest.sweep_counts import OfSource
 
@@ -66,6 +67,32 @@ def agreed(
     return found
 
 
+def followed(
+    levels: Mapping[str, Level], known: Mapping[str, Level], shared: Shared, *, now: datetime
+) -> dict[str, Level]:
+    """Return the levels with what became of the newest file of each source that another host ingests.
+
+    `known` are those before this run. The clock of that host may be hours behind, so that it rejects all
+    files and its rows in the ledger look old: such a level is kept, or begins here.
+    """
+    found = dict(levels)
+    for source, arrival in shared.arrivals.items():
+        if arrival.host == shared.here:
+            continue
+        level, before = found.get(source), known.get(source)
+        if arrival.state == "done" and level:
+            found[source] = replace(level, is_mixed=True, is_good_again=True)
+        elif arrival.state == "rejected" and level:
+            found[source] = replace(
+                level, is_mixed=level.is_mixed and before is not None, is_good_again=False
+            )
+        elif arrival.state == "rejected" and now - arrival.seen_at < OVER_AFTER:
+            at, reason = arrival.seen_at, arrival.reason or ""
+            begun = before or Level(since=at, last_at=at, files=1, reason=reason)
+            found[source] = replace(begun, last_at=at, is_good_again=False, reason=reason)
+    return found
+
+
 def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
     """Return the levels that are not resolved; if there are too many, those with the newest rejections."""
     left = {
@@ -77,14 +104,18 @@ def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
     return {source: left[source] for source in left if source in newest}
 
 
-def rejected(poller: str, source: str, label: str, level: Level) -> Problem:
-    """Return the problem of a level: an error if no other file came, else a warning."""
+def rejected(poller: str, source: str, label: str, level: Level, *, on: str | None = None) -> Problem:
+    """Return the problem of a level: an error if no other file came, else a warning.
+
+    `on` is the host that has the files, if it is not this one.
+    """
     problem = REJECTED.problem(
         poller,
         source,
         since=level.since,
         source=label,
         id=shlex.quote(source),
+        on=on,
         **{"files" if level.is_mixed else "all": _about(level.files)},
         **_reason(source, level),
     )

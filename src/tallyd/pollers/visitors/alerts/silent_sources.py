@@ -1,17 +1,26 @@
-"""Silent sources: which, since when, and what to check."""
+"""Silent sources: which, since when, and what to check.
+
+One way for all: for the files of this machine, and for those that other hosts ingest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.core.alerts.values import Age, At, Value
 from tallyd.core.reading import Problem
 from tallyd.pollers.visitors.alerts.alert_kinds import INBOX, NO_FILES
-from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Quiet, Remembered
+from tallyd.pollers.visitors.alerts.memory import Quiet
+from tallyd.pollers.visitors.alerts.shared import NOTED_EVERY
 from tallyd.pollers.visitors.alerts.silence import silent_since
 from tallyd.pollers.visitors.settings import VisitorsSettings
+
+_SAME = timedelta(seconds=2)
+"""Two times of one arrival may differ by this much: the database has whole seconds, and its own clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,28 +45,22 @@ def label_of(source: str, settings: VisitorsSettings) -> str:
 
 
 def heard(
-    memory: Remembered, known: Remembered, seen: Mapping[str, datetime], settings: VisitorsSettings
+    arrivals: Mapping[str, Arrival], seen: Mapping[str, datetime], settings: VisitorsSettings
 ) -> Mapping[str, Heard]:
     """Return when the newest file came, by subject of silence.
 
-    `known` is the memory before this run, `memory` the one after it, `seen` what this process saw. A time
-    that is only remembered may be too early, by up to the interval between two stored memories.
+    `arrivals` are those of all hosts, with what this process has `seen` itself. What another one saw may be
+    newer than it has noted.
     """
-    at_latest = {
-        source: at + SAVED_EVERY if source in known.arrivals and seen.get(source) != at else at
-        for source, at in memory.arrivals.items()
-    }
+    last_at = {source: each.last_file_at for source, each in arrivals.items()}
+    at_latest = {source: at if seen.get(source) == at else at + NOTED_EVERY for source, at in last_at.items()}
     if _is_per_source(settings):
         return {
-            source: Heard(last_at=memory.arrivals.get(source), at_latest=at_latest.get(source))
+            source: Heard(last_at=last_at.get(source), at_latest=at_latest.get(source))
             for source in settings.sources
         }
-    return {
-        INBOX: Heard(
-            last_at=max(memory.arrivals.values(), default=None),
-            at_latest=max(at_latest.values(), default=None),
-        )
-    }
+    newest, latest = max(last_at.values(), default=None), max(at_latest.values(), default=None)
+    return {INBOX: Heard(last_at=newest, at_latest=latest)}
 
 
 def quiet_now(
@@ -77,7 +80,7 @@ def quiet_now(
     for subject, begin in begins.items():
         last_at, at_latest = files[subject].last_at, files[subject].at_latest
         before = known.get(subject)
-        if before is not None and (last_at is None or (before.last_at and last_at <= before.last_at)):
+        if before is not None and (last_at is None or (before.last_at and last_at <= before.last_at + _SAME)):
             found[subject] = before
             continue
         since = silent_since(at_latest, now=now, watched_since=begin, after_s=after_s)
@@ -86,8 +89,14 @@ def quiet_now(
     return found
 
 
-def no_files(quiet: Mapping[str, Quiet], settings: VisitorsSettings, *, poller: str) -> Iterable[Problem]:
-    """Yield the problem of each subject that is quiet."""
+def no_files(
+    quiet: Mapping[str, Quiet],
+    settings: VisitorsSettings,
+    *,
+    poller: str,
+    elsewhere: Mapping[str, Mapping[str, Value]] = MappingProxyType({}),
+) -> Iterable[Problem]:
+    """Yield the problem of each subject that is quiet. `elsewhere` says where to look on other hosts."""
     per_source = _is_per_source(settings)
     for subject, each in quiet.items():
         yield NO_FILES.problem(
@@ -98,11 +107,13 @@ def no_files(quiet: Mapping[str, Quiet], settings: VisitorsSettings, *, poller: 
             span=Age(each.since),
             last=At(each.last_at) if each.last_at else None,
             never=None if each.last_at else 1,
-            **(_where_to_look(subject, quiet, settings) if per_source else {"inbox": settings.inbox}),
+            **(elsewhere.get(subject) or _where_to_look(subject, quiet, settings)),
         )
 
 
 def _where_to_look(source: str, quiet: Mapping[str, Quiet], settings: VisitorsSettings) -> dict[str, Value]:
+    if not _is_per_source(settings):
+        return {"inbox": settings.inbox or ""}
     others = [each for each in settings.sources if each != source]
     delivering = sum(each not in quiet for each in others)
     if not others:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import Asked, AskedError
+from tallyd.core.hosts import short_names
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import mark, tr
 from tallyd.core.naming import key_segments
@@ -53,7 +55,7 @@ class VisitorsBoards:
     poller: str
     now: datetime
     zone: ZoneInfo
-    arrivals: Mapping[str, datetime]
+    arrivals: Mapping[str, Arrival]
 
     # -- today ----------------------------------------------------------------------------------------------
 
@@ -95,7 +97,7 @@ class VisitorsBoards:
 
     def _missing(self) -> str:
         """Return why there are no numbers of today, and when there will be some."""
-        last = max(self.arrivals.values(), default=None)
+        last = max((each.last_file_at for each in self.arrivals.values()), default=None)
         if last is None:
             return tr(
                 "No record of today: no file has come yet. Numbers appear with the first file that has "
@@ -120,21 +122,24 @@ class VisitorsBoards:
         )
 
     def _sources_table(self, counts: Mapping[str, DayCount], open_alerts: Collection[str]) -> Table:
-        silent, numbers = self._silent(open_alerts), _columns(counts)
+        silent, numbers, is_centre = self._silent(open_alerts), _columns(counts), self.settings.inbox is None
+        names = short_names({each.host for each in self.arrivals.values()})
         rows = []
         for source in self._sources(counts):
-            last = self.arrivals.get(source)
+            arrival = self.arrivals.get(source)
+            last = arrival.last_file_at if arrival else None
             own = [counts[source]] if source in counts else []
             unseen = _NOT_KNOWN if together(own).has_records else _NO_FILE
             state = _SILENT if source in silent else _DELIVERS if last else unseen
-            rows.append(
-                (source, self.settings.label_of(source), state, last, *_ways(own), *_corrected(own, numbers))
-            )
+            host = [names[arrival.host] if arrival else None] if is_centre else []
+            label = self.settings.label_of(source)
+            rows.append((source, label, state, last, *host, *_ways(own), *_corrected(own, numbers)))
         columns = (
             source_column(),
             name_column(),
             Column(key="state", heading=tr("state"), is_vital=True),
             Column(key="last_file", heading=tr("last file"), unit="instant"),
+            *([Column(key="host", heading=tr("host"))] if is_centre else ()),
             *numbers,
         )
         return Table(key="sources", title=tr("Sources today"), columns=columns, rows=tuple(rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from tallyd.contract.arrivals import Arrival
 from tallyd.core.metric import Metric
 from tallyd.pollers.visitors.inside import DayCount, together
 from tallyd.pollers.visitors.settings import VisitorsSettings
@@ -17,15 +18,15 @@ A slip in a config must not hand ten thousand names to Prometheus. Sums are of a
 """
 
 
-def age_metric(poller: str, arrivals: Mapping[str, datetime], now: datetime) -> Metric:
+def age_metric(poller: str, arrivals: Mapping[str, Arrival], now: datetime) -> Metric:
     """Return how long ago the newest file of each source came."""
     metric = Metric(
         name="tallyd_source_last_file_age_seconds",
         help="How long ago the last file of a source came.",
         labels=("poller", "source"),
     )
-    for source, at in sorted(arrivals.items())[:MOST_NAMED]:
-        metric.samples.append(((poller, source), max(0.0, (now - at).total_seconds())))
+    for source, each in sorted(arrivals.items())[:MOST_NAMED]:
+        metric.samples.append(((poller, source), max(0.0, (now - each.last_file_at).total_seconds())))
     return metric
 
 

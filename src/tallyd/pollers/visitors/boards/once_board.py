@@ -1,9 +1,9 @@
-"""What `tallyd once` shows of visitors: a report, and what a sweep did."""
+"""What `tallyd once` shows of visitors: a report, what a sweep did, and what a watch found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from tallyd.core.language.formats import day_text
@@ -27,6 +27,14 @@ _REPORTS = {
     "off": mark("off"),
 }
 """What became of a report, by `report.state` of an out file."""
+_ARRIVALS = {
+    "done": mark("ingested"),
+    "empty": mark("without records"),
+    "rejected": mark("rejected"),
+    "seen": mark("not ingested yet"),
+    "away": mark("inbox not visible"),
+}
+"""What became of the newest file of a source, by `Arrival.state`."""
 
 
 def reading_board(content: Mapping[str, Any]) -> Board:
@@ -93,6 +101,30 @@ def summary_board(summary: Mapping[str, Any]) -> Board:
         ),
         notes=(_skipped(skipped),) if skipped else (),
     )
+
+
+def watch_board(summary: Mapping[str, Any]) -> Board:
+    """Return what a watch found (`watch.py`): when the newest file of each source came, and where."""
+    rows = tuple(
+        (
+            source,
+            translation(_ARRIVALS[each["state"]]),
+            datetime.fromisoformat(each["last_file_at"]),
+            each["host"],
+            translated(each["reason"] or ""),
+        )
+        for source, each in summary["sources"].items()
+    )
+    columns = (
+        source_column(),
+        Column(key="state", heading=tr("state"), is_vital=True),
+        Column(key="last_file", heading=tr("last file"), unit="instant", is_vital=True),
+        Column(key="host", heading=tr("host")),
+        Column(key="reason", heading=tr("reason"), is_note=True),
+    )
+    nothing = () if rows else (tr("No host has noted a file yet."),)
+    table = Table(key="sources", title=tr("Newest files"), columns=columns, rows=rows)
+    return Board(panels=(table,) if rows else (), notes=nothing)
 
 
 def _skipped(records: int) -> str:

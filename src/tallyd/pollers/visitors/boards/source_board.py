@@ -18,6 +18,7 @@ _NAMES: Final = {
     "name": mark("Name"),
     "state": mark("State"),
     "last_file": mark("Last file"),
+    "host": mark("Host"),
     "in": mark("In today"),
     "out": mark("Out today"),
     "inside": mark("Inside now"),

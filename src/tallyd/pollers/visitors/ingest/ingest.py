@@ -7,7 +7,7 @@ order would lose the file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import InboxError, RecordsError, Stopped
 from tallyd.core.language.messages import english
+from tallyd.pollers.visitors.ingest.arrival_notes import ArrivalNotes
 from tallyd.pollers.visitors.ingest.file_parser import (
     LARGE_BYTES,
     MOST_WEIGHT,
@@ -62,7 +63,7 @@ class _Group:
 
 
 class Taking:
-    """Ingests files, and counts the results in a `Tally`.
+    """Ingests files, counts the results in a `Tally`, and notes when they came; `seen` says that, by source.
 
     It ends early if tallyd stops or the database is unavailable. The other files stay in the inbox.
     """
@@ -73,9 +74,13 @@ class Taking:
         tools: Toolbox,
         inbox: Inbox,
         records: Records,
+        *,
         begin: Callable[[datetime], Pass],
+        notes: ArrivalNotes,
+        seen: Mapping[str, datetime],
     ) -> None:
         self.tally = Tally()
+        self._notes, self._seen = notes, seen
         self._settings, self._tools = settings, tools
         self._inbox, self._records = inbox, records
         self._unfinished = _unfinished(tools)
@@ -93,7 +98,7 @@ class Taking:
         self._bytes = self._all_bytes = 0
 
     def all(self, waiting: Iterable[Waiting]) -> None:
-        """Ingest files in the given order."""
+        """Ingest files in the given order. Raises `RecordsError`."""
         files = tuple(waiting)
         self._unfinished.begin(files)
         self._all_bytes = sum(self._bytes_of(one) * (1 + (one.size > LARGE_BYTES)) for one in files)
@@ -102,9 +107,8 @@ class Taking:
                 self._each(files)
         except Stopped:
             pass  # in the middle of a file, which stays in the inbox
-        except RecordsError as error:
-            self.tally.database = error.text
-        self.tally.waiting = len(files) - self.tally.taken - self.tally.unsettled
+        finally:
+            self.tally.waiting = len(files) - self.tally.taken - self.tally.unsettled
 
     def _each(self, files: Iterable[Waiting]) -> None:
         for one in files:
@@ -176,7 +180,10 @@ class Taking:
         files = [one for one in self._group.files if self._inbox.is_unchanged(one.waiting)]
         to_store = [one.file for one in files if not one.is_empty]
         now, keep_rows = self._tools.now(), self._keeps_rows
-        outcomes = iter(self._records.ingest(to_store, now=now, keep_rows=keep_rows))
+        self._notes.add(files, self._seen)
+        came = self._notes.due(now)
+        outcomes = iter(self._records.ingest(to_store, now=now, keep_rows=keep_rows, came=came))
+        self._notes.note(came, now)
         self._group = _Group()
         for one in files:
             self._tools.alive()
@@ -219,6 +226,7 @@ class Taking:
             self._failed(parsed.waiting, error)
 
     def _failed(self, waiting: Waiting, error: InboxError) -> None:
+        self._notes.waiting.pop(waiting.source, None)  # what became of it is not known yet
         self.tally.failed[waiting.name] = error.text
         log.warning("file stays in the inbox", extra={**self._whose, "reason": error.text})
 

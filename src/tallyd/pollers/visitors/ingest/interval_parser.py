@@ -20,6 +20,7 @@ from tallyd.contract.passages import Content, Rows
 from tallyd.core.json_query import InapplicableError
 from tallyd.core.json_reply import TooMany, Unreadable, parse
 from tallyd.core.language.messages import english
+from tallyd.pollers.visitors.file_settings import IntervalFields
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
     BadRecords,
@@ -31,7 +32,6 @@ from tallyd.pollers.visitors.ingest.bad_records import (
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
 from tallyd.pollers.visitors.ingest.shape import Shape
-from tallyd.pollers.visitors.settings import IntervalFields
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 """A longer file is rejected. It would be a month of minutes of one device, many times over."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 
 from tallyd.contract.inbox import Look
@@ -15,8 +16,10 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.language.messages import english
 from tallyd.core.reading import Reading, Slot
 from tallyd.pollers.visitors.alerts.memory import SAVED_EVERY, Remembered, read_memory, to_remember
-from tallyd.pollers.visitors.alerts.problems import Run, evaluate
+from tallyd.pollers.visitors.alerts.problems import STANDS_S, Run, evaluate
 from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
+from tallyd.pollers.visitors.alerts.shared import ARRIVALS, SHARED, read_shared, shared_of
+from tallyd.pollers.visitors.ingest.arrival_notes import ArrivalNotes
 from tallyd.pollers.visitors.ingest.file_parser import Pass
 from tallyd.pollers.visitors.ingest.ingest import Taking
 from tallyd.pollers.visitors.ingest.interval_parser import IntervalReading
@@ -43,15 +46,24 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
     look = inbox.look()
     stored = tools.memory()
     known = read_memory(stored, looked_at)
-    taking = Taking(settings, tools, inbox, records, _pass_of(settings, tools.zone))
+    shared, notes, ledger = shared_of(tools.kept), _notes(tools), None
+    begin = _pass_of(settings, tools.zone)
+    taking = Taking(settings, tools, inbox, records, begin=begin, notes=notes, seen=look.arrivals)
     tally = taking.tally
-    if known.database is None or _answers(records, tally):
+    tally.waiting = len(look.waiting)
+    try:
+        # First what is shared: if the database does not answer, no file is read for nothing.
+        if shared is None or known.database or shared.is_old(looked_at):
+            shared = read_shared(records, shared, now=looked_at)
         taking.all(look.waiting)
-    else:
-        tally.waiting = len(look.waiting)
+        notes.add_seen(look, shared, why_away=_why_away(look, known, looked_at))
+        _note(notes, records, tools.now())
+        ledger = _ledger(tally, known, records, tools)
+    except RecordsError as error:
+        tally.database = error.text
+        shared = shared and replace(shared, answers_since=None)
     tally.waiting += look.more
     tally.unsettled += look.unsettled
-    ledger = _ledger(tally, known, records, tools)
     if look.more and tally.taken and tally.database is None and not tools.stop():
         tools.wake()
     run = Run(
@@ -61,17 +73,19 @@ def sweep(settings: VisitorsSettings, slot: Slot, tools: Toolbox) -> tuple[Readi
         now=tools.now(),
         look=look,
         tally=tally,
+        shared=shared,
         ledger=ledger,
     )
     evaluated = evaluate(run, known, settings)
-    tools.kept["arrivals"] = evaluated.memory.arrivals  # for the page, because it is stored only sometimes
+    tools.kept[SHARED] = shared
+    tools.kept[ARRIVALS] = run.arrivals  # for the page
     _tell(tally, known, tools.poller)
     return (
         Reading(
             taken_at=run.now,
             facts=None,
             problems=evaluated.problems,
-            memory=to_remember(known, evaluated.memory, stored, run.now),
+            memory=to_remember(known, evaluated.memory, stored),
             evaluates=evaluated.evaluates,
             summary={**tally.summary(), "trouble": _trouble(look, tally)},
         ),
@@ -90,13 +104,26 @@ def _trouble(look: Look, tally: Tally) -> str | None:
     return None
 
 
-def _answers(records: Records, tally: Tally) -> bool:
-    """Return whether a database that was unavailable answers again, before files are read for nothing."""
-    try:
-        records.ledger(rejected=True, most=1)
-    except RecordsError as error:
-        tally.database = error.text
-    return tally.database is None
+def _notes(tools: Toolbox) -> ArrivalNotes:
+    known = tools.kept.setdefault("notes", ArrivalNotes())
+    if not isinstance(known, ArrivalNotes):
+        raise TypeError("the sweep's own was overwritten")
+    return known
+
+
+def _note(notes: ArrivalNotes, records: Records, now: datetime) -> None:
+    """Note the arrivals that no transaction of a file has noted. Raises `RecordsError`."""
+    came = notes.due(now)
+    records.ingest((), now=now, keep_rows=False, came=came)
+    notes.note(came, now)
+
+
+def _why_away(look: Look, known: Remembered, now: datetime) -> str | None:
+    """Return in English why this host has not seen its inbox for a while; None: it has."""
+    is_seen = look.state == "here" and not look.is_blind
+    if is_seen or known.unseen_since is None or now - known.unseen_since < timedelta(seconds=STANDS_S):
+        return None
+    return _trouble(look, Tally())
 
 
 def _ledger(
@@ -105,18 +132,14 @@ def _ledger(
     """Return the newest rejected files if they may have changed; None: the ledger was not read.
 
     It reads the ledger in the first run of a process, because the previous process may have died before it
-    reported its last rejections.
+    reported its last rejections. Raises `RecordsError`.
     """
-    is_first = "has asked" not in tools.kept
-    is_time = tools.now() - known.ledger_at >= SAVED_EVERY or known.rejected
-    if tally.database is not None or not (is_first or tally.rejected or (tally.taken and is_time)):
+    now, asked_at = tools.now(), tools.kept.get("ledger read at")
+    is_time = not isinstance(asked_at, datetime) or now - asked_at >= SAVED_EVERY or known.rejected
+    if not (asked_at is None or tally.rejected or (tally.taken and is_time)):
         return None
-    try:
-        found = records.ledger(rejected=True, most=MOST_ASKED)
-    except RecordsError as error:
-        tally.database = error.text
-        return None
-    tools.kept["has asked"] = True
+    found = records.ledger(rejected=True, most=MOST_ASKED)
+    tools.kept["ledger read at"] = now
     return found
 
 
