@@ -5,12 +5,22 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
+
 from tallyd.contract.http import Http, Reply, Request
+from tallyd.core.errors import SourceError
 
 
 def get(client: Http, url: str, **options: Any) -> Reply:
     """GET a URL, and wait for the reply."""
     return client.request(Request(url=url, **options)).result()
+
+
+def refused(client: Http, url: str, **options: Any) -> SourceError:
+    """GET a URL, and return why that failed."""
+    with pytest.raises(SourceError) as caught:
+        get(client, url, **options)
+    return caught.value
 
 
 def begin_check(client: Http, url: str, **options: Any) -> Future[Reply]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import socket
 import socketserver
 import ssl
 import threading
@@ -13,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-from support.rawserver import Connection, Script
 
 
 @dataclass(frozen=True)
@@ -155,25 +152,3 @@ def _running(server: socketserver.BaseServer) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join(timeout=5)
-
-
-def tunnel_to(port: int) -> Script:
-    """Return a proxy that opens the way to `port` on loopback, whatever CONNECT asks for."""
-
-    def script(connection: Connection) -> None:
-        connection.request()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as far:
-            connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
-            back.start()
-            _copy(connection.sock, far)
-            back.join(timeout=5)
-
-    return script
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)

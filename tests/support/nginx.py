@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.daemon import wait_until
-from support.processes import free_port
+from support.processes import free_port, is_open
 
 _CONFIG = """
 daemon off;
@@ -47,14 +46,9 @@ def nginx(folder: Path, inside: str) -> Iterator[str]:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
             wait_until(
-                lambda: _is_open(port) or process.poll() is not None, what=f"nginx, see {folder}/error.log"
+                lambda: is_open(port) or process.poll() is not None, what=f"nginx, see {folder}/error.log"
             )
             assert process.poll() is None, (folder / "error.log").read_text()
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-
-
-def _is_open(port: int) -> bool:
-    with closing(socket.socket()) as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -31,10 +31,11 @@ def free_port() -> int:
 
 def wait_for_port(port: int) -> None:
     """Wait until somebody listens on a port of loopback."""
-    wait_until(lambda: _is_open(port), what=f"port {port}")
+    wait_until(lambda: is_open(port), what=f"port {port}")
 
 
-def _is_open(port: int) -> bool:
+def is_open(port: int) -> bool:
+    """Return whether somebody listens on a port of loopback."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 Script = Callable[["Connection"], None]
+_IN_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+_FILLER = b"x" * 10_000
 
 
 @dataclass
@@ -163,73 +165,61 @@ def once(data: bytes) -> Script:
     return script
 
 
-def _slow_headers(connection: Connection) -> None:
-    connection.request()
-    connection.hang()
+def _hanging(start: bytes = b"") -> Script:
+    """Return a script that sends this much of an answer, then nothing."""
+
+    def script(connection: Connection) -> None:
+        connection.request()
+        connection.send(start)
+        connection.hang()
+
+    return script
 
 
-def _silent_after_headers(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
-    connection.hang()
+def _dripping(start: bytes, rest: bytes) -> Script:
+    """Return a script that sends the rest of its answer byte by byte."""
+
+    def script(connection: Connection) -> None:
+        connection.request()
+        connection.send(start)
+        connection.drip(rest)
+
+    return script
 
 
-def _dripping_headers(connection: Connection) -> None:
-    connection.request()
-    connection.drip(b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 10_000)
+def endless(start: bytes, more: bytes = b"x" * 65536) -> Script:
+    """Return a script whose answer goes on like this for ever."""
+
+    def script(connection: Connection) -> None:
+        connection.request()
+        connection.send(start)
+        while True:
+            connection.send(more)
+
+    return script
 
 
-def _dripping_body(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
-    connection.drip(b"x" * 10_000)
+def tunnel(
+    connection: Connection,
+    *,
+    to: int | None = None,
+    opened: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
+) -> None:
+    """Be an HTTP proxy: open the way to a port of loopback, by default the one that CONNECT asks for."""
+    port = int(connection.request().split()[1].rpartition(b":")[2])
+    with socket.create_connection(("127.0.0.1", to or port)) as far:
+        connection.send(opened)
+        back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
+        back.start()
+        _copy(connection.sock, far)
+        back.join(timeout=5)
 
 
-def _dripping_body_without_length(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.0 200 OK\r\n\r\n")
-    connection.drip(b"x" * 10_000)
-
-
-def _dripping_chunks(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    connection.drip(b"1\r\nx\r\n" * 10_000)
-
-
-def _continue_for_ever(connection: Connection) -> None:
-    connection.request()
-    while True:
-        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
-
-
-def _gzip_of_nothing(connection: Connection) -> None:
-    """Blocks that are valid, never end and unpack to no byte at all."""
-    connection.request()
-    connection.send(b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10])
-    while True:
-        connection.send(b"\x00\x00\x00\xff\xff" * 1000)
-
-
-def _endless_body(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.0 200 OK\r\n\r\n")
-    while True:
-        connection.send(b"x" * 65536)
-
-
-def _endless_trailers(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: ")
-    while True:
-        connection.send(b"x" * 65536)
-
-
-def _endless_redirect_body(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.0 302 Found\r\nLocation: http://elsewhere.example/\r\n\r\n")
-    while True:
-        connection.send(b"x" * 65536)
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
 
 
 def _reset_at_once(connection: Connection) -> None:
@@ -253,13 +243,16 @@ def _many_headers(count: int) -> bytes:
 
 
 SLOW: dict[str, Script] = {
-    "no answer at all": _slow_headers,
-    "headers, then nothing": _silent_after_headers,
-    "headers byte by byte": _dripping_headers,
-    "body byte by byte": _dripping_body,
-    "body byte by byte, ended by closing": _dripping_body_without_length,
-    "chunks byte by byte": _dripping_chunks,
-    "gzip that unpacks to nothing for ever": _gzip_of_nothing,
+    "no answer at all": _hanging(),
+    "headers, then nothing": _hanging(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+    "headers byte by byte": _dripping(b"", b"HTTP/1.1 200 OK\r\nX-Filler: " + _FILLER),
+    "body byte by byte": _dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n", _FILLER),
+    "body byte by byte, ended by closing": _dripping(b"HTTP/1.0 200 OK\r\n\r\n", _FILLER),
+    "chunks byte by byte": _dripping(_IN_CHUNKS, b"1\r\nx\r\n" * 10_000),
+    "gzip that unpacks to nothing for ever": endless(
+        b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10],
+        b"\x00\x00\x00\xff\xff" * 1000,  # a block that is valid, and has no byte
+    ),
 }
 """What is never over: a client that waits for the next byte only waits for ever."""
 
@@ -288,13 +281,13 @@ BROKEN: dict[str, Script] = {
     "chunks that break off": once(answer(b"5\r\nhello\r\n", Transfer_Encoding="chunked")),
     "chunk cut in the middle": once(answer(b"50\r\nhello", Transfer_Encoding="chunked")),
     "chunks without an end": once(answer(b"5\r\nhello\r\n0\r\n", Transfer_Encoding="chunked")),
-    "endless headers behind the chunks": _endless_trailers,
+    "endless headers behind the chunks": endless(_IN_CHUNKS + b"5\r\nhello\r\n0\r\nX: "),
     "chunk with no size": once(answer(b"zz\r\nhello\r\n0\r\n\r\n", Transfer_Encoding="chunked")),
     "gzip that is none": once(answer(b"hello", Content_Encoding="gzip")),
     "gzip that breaks off": once(answer(gzip.compress(b"hello" * 100)[:-10], Content_Encoding="gzip")),
     "gzip bomb": once(answer(gzip_bomb(4 * 1024 * 1024), Content_Encoding="gzip")),
-    "100 Continue for ever": _continue_for_ever,
-    "endless body": _endless_body,
+    "100 Continue for ever": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
+    "endless body": endless(b"HTTP/1.0 200 OK\r\n\r\n"),
     "reset without a byte": _reset_at_once,
     "reset in the body": _reset_mid_body,
 }
@@ -303,7 +296,9 @@ BROKEN: dict[str, Script] = {
 UNWANTED: dict[str, Script] = {
     "unasked encoding": once(answer(b"hello", Content_Encoding="br")),
     "gzip in gzip": once(answer(gzip.compress(gzip.compress(b"hello")), Content_Encoding="gzip, gzip")),
-    "redirect elsewhere, endless body": _endless_redirect_body,
+    "redirect elsewhere, endless body": endless(
+        b"HTTP/1.0 302 Found\r\nLocation: http://elsewhere.example/\r\n\r\n"
+    ),
     "redirect to no address": once(answer(status="302 Found", Location="http://[::1")),
     "not found": once(answer(b"nothing here", status="404 Not Found")),
     "not modified": once(answer(status="304 Not Modified")),

@@ -18,7 +18,7 @@ import requests
 from support import warm
 from support.daemon import Daemon, every_seconds, running, wait_until, write_config
 from support.divera_server import divera_server
-from support.processes import free_port
+from support.processes import free_port, wait_for_port
 from tallyd.web.http.connection import HEAD_S
 
 
@@ -59,7 +59,7 @@ def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -
         at = every_seconds(2, count=6, first_in_s=5)
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
         with running(path) as daemon, ExitStack() as stack:
-            wait_until(lambda: is_open(port), what="the page")
+            wait_for_port(port)
             for number in range(200):
                 client = stack.enter_context(
                     closing(socket.create_connection(("127.0.0.1", port), timeout=10))
@@ -79,11 +79,6 @@ def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -
             assert daemon.end() == 0
     assert max(late_s) < HEAD_S, "no slot waits until a hostile connection is cut off"
     assert [line["event"] for line in daemon.log() if line["level"] in ("ERROR", "CRITICAL")] == []
-
-
-def is_open(port: int) -> bool:
-    with closing(socket.socket()) as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.slow
@@ -108,7 +103,7 @@ def test_it_ends_while_a_browser_holds_connections(tmp_path: Path) -> None:
     with serving_divera() as url:
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=["08:00"])
         with running(path) as daemon, requests.Session() as browser:
-            wait_until(lambda: is_open(port), what="the page")
+            wait_for_port(port)
             assert browser.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
             assert daemon.end() == 0
     events = [line["event"] for line in daemon.log()]
@@ -214,7 +209,7 @@ def test_with_a_password_the_page_is_shown_only_to_who_has_it(tmp_path: Path) ->
         web = {"listen": f"0.0.0.0:{port}", "password": "canary-web-5f1c"}
         path = config(tmp_path, url, web=web, at=["08:00"])
         with running(path) as daemon:
-            wait_until(lambda: is_open(port), what="the page")
+            wait_for_port(port)
             page = f"http://127.0.0.1:{port}"
             assert requests.get(page + "/", timeout=10).status_code == 401
             assert requests.get(page + "/", auth=("", "canary-web-5f1c"), timeout=10).status_code == 200

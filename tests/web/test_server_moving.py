@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from support.daemon import LONGEST_S, wait_until
-from support.processes import free_port
+from support.processes import free_port, is_open
 from tallyd.adapters.state import StateError
 from tallyd.settings.secrets import Secret
 from tallyd.settings.web import WebSettings
@@ -56,11 +56,6 @@ def serving(web: WebSettings, *, again_after_s: float = 60.0) -> Iterator[WebSer
 def status(port: int, password: str | None = None, *, address: str = "127.0.0.1") -> int:
     auth = ("", password) if password else None
     return requests.get(f"http://{address}:{port}/", auth=auth, timeout=10).status_code
-
-
-def is_open(port: int) -> bool:
-    with closing(socket.socket()) as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_it_moves_and_ends_at_the_old_place_with_its_connections() -> None:

@@ -12,8 +12,8 @@ import pytest
 import requests
 import trustme
 
-from support.chatservers import Reply, WebService, tunnel_to, web_service
-from support.rawserver import serving
+from support.chatservers import Reply, WebService, web_service
+from support.rawserver import RawServer
 from support.warm_channels import warm_channels
 from tallyd.adapters.channels.answers import objection
 from tallyd.adapters.channels.errors import MOST_BYTES
@@ -170,27 +170,22 @@ def test_of_a_long_message_no_piece_follows_one_that_was_not_taken(web: WebServi
     assert len(web.posted) > 2
 
 
-def test_telegram_must_say_that_it_is_ok(monkeypatch: pytest.MonkeyPatch) -> None:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("api.telegram.org").configure_cert(context)
-    with (
-        authority.cert_pem.tempfile() as ca_file,
-        web_service(tls=context) as api,
-        serving(tunnel_to(api.port)) as proxy,
+def test_telegram_must_say_that_it_is_ok(
+    telegram: tuple[WebService, Path, RawServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, ca_file, proxy = telegram
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    channels = warm_channels(proxy=proxy.url)
+    for body, said in (
+        (PAGE, IS_PAGE),
+        (b'{"ok": false, "description": "Bad Request: chat not found"}', "(Bad Request: chat not found)"),
+        (b"{}", 'without the "ok": true of Telegram, so the message was not accepted'),
     ):
-        monkeypatch.setenv("SSL_CERT_FILE", str(Path(ca_file)))
-        channels = warm_channels(proxy=proxy.url)
-        for body, said in (
-            (PAGE, IS_PAGE),
-            (b'{"ok": false, "description": "Bad Request: chat not found"}', "(Bad Request: chat not found)"),
-            (b"{}", 'without the "ok": true of Telegram, so the message was not accepted'),
-        ):
-            api.replies[f"/bot{BOT}/sendMessage"] = Reply(200, body)
-            with pytest.raises(DeliveryError) as caught:
-                channels.deliver(f"tgram://{BOT}/1", MESSAGE)
-            assert caught.value.text.startswith("api.telegram.org: HTTP 200 ")
-            assert said in caught.value.text
+        api.replies[f"/bot{BOT}/sendMessage"] = Reply(200, body)
+        with pytest.raises(DeliveryError) as caught:
+            channels.deliver(f"tgram://{BOT}/1", MESSAGE)
+        assert caught.value.text.startswith("api.telegram.org: HTTP 200 ")
+        assert said in caught.value.text
 
 
 def test_a_probe_reports_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,17 +7,14 @@ import email.message
 import email.policy
 import html
 import re
-import ssl
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import trustme
 
-from support.chatservers import Mail, MailServer, WebService, tunnel_to, web_service
+from support.chatservers import Mail, MailServer, WebService
 from support.chattexts import NASTY, shown_by_rocketchat
 from support.rawserver import RawServer, always, answer, serving
 from support.warm_channels import warm_channels
@@ -33,20 +30,6 @@ TELEGRAM = f"tgram://{BOT}/-1001234567"
 @pytest.fixture
 def channels() -> Channels:
     return warm_channels()
-
-
-@pytest.fixture(scope="module")
-def telegram() -> Iterator[tuple[WebService, Path, RawServer]]:
-    """Yield the bots' API, the file with its certificate authority, and a proxy that leads to it."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("api.telegram.org").configure_cert(context)
-    with (
-        authority.cert_pem.tempfile() as ca_file,
-        web_service(tls=context) as api,
-        serving(tunnel_to(api.port)) as proxy,
-    ):
-        yield api, Path(ca_file), proxy
 
 
 def opened(mail: Mail) -> email.message.EmailMessage:

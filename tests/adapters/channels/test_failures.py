@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from support.chatservers import MailServer, Reply, WebService
-from support.rawserver import SLOW, Connection, Script, always, answer, serving
+from support.rawserver import SLOW, Connection, Script, always, answer, endless, serving
 from support.translations import Use
 from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
@@ -27,6 +27,7 @@ from tallyd.core.privacy.redaction import Redactor
 
 MESSAGE = Message(subject="subject", text="text", tone="info")
 TOKEN = "Tok3nTok3nTok3n"
+ENDLESS = endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 4_000_000)
 
 
 def replying(data: bytes) -> Script:
@@ -150,15 +151,8 @@ def test_a_server_that_hangs_or_drips_is_left_at_the_deadline() -> None:
     assert texts == ["timed out after 3 s"] * 4
 
 
-def endless(connection: Connection) -> None:
-    connection.request()
-    connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        connection.send(b"x" * 4_000_000)
-
-
 def test_an_answer_without_an_end_is_broken_off() -> None:
-    with serving(endless) as server:
+    with serving(ENDLESS) as server:
         said = f"{server.host}: HTTP 200 with more than 1 MiB (something else answers there?)"
         assert failures([f"json://{server.host}/x"]) == [said]
 
@@ -171,7 +165,7 @@ errors.MOST_BYTES = 10**12
 runpy.run_module("tallyd.adapters.channels.child_main", run_name="__main__")
 """
     channels = Channels(timeout_s=20, proxy=None, redact=str, command=[sys.executable, "-P", "-c", code])
-    with serving(endless) as server, pytest.raises(DeliveryError) as caught:
+    with serving(ENDLESS) as server, pytest.raises(DeliveryError) as caught:
         channels.deliver(f"json://{server.host}/x", MESSAGE)
     assert caught.value.text == "JSON failed with MemoryError"
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.asking import get
+from support.asking import get, refused
 from support.rawserver import Connection, always, answer, once, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.contract.http import Http
@@ -22,12 +22,6 @@ def client() -> Iterator[HttpClient]:
     _kept: Http = made  # the contract, checked by mypy
     yield made
     made.close()
-
-
-def refused(client: HttpClient, url: str) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        get(client, url)
-    return caught.value
 
 
 def test_the_answer_comes_back_whole(client: HttpClient) -> None:

@@ -6,9 +6,7 @@ import base64
 import contextlib
 import functools
 import gc
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,16 +15,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from support.asking import get
-from support.rawserver import SLOW, Connection, RawServer, always, answer, once, serving
+from support.asking import get, refused
+from support.rawserver import SLOW, RawServer, always, answer, once, serving, tunnel
 from tallyd.adapters.http.client import HttpClient
 from tallyd.core.errors import SourceError
-
-
-def refused(client: HttpClient, url: str) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        get(client, url)
-    return caught.value
 
 
 def test_the_configured_proxy_is_asked_for_other_hosts_and_not_for_this_machine() -> None:
@@ -105,24 +97,6 @@ def test_a_proxy_that_does_not_speak_tls_is_named_as_such_and_left() -> None:
         gc.collect()  # a socket that is not closed warns when it goes
         client.close()
     assert failure.text.startswith("the proxy on the way to host.example does not speak TLS")
-
-
-def tunnel(connection: Connection, opened: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
-    """Be an HTTP proxy: open the way that CONNECT asks for, whatever its name, on loopback."""
-    port = int(connection.request().split()[1].rpartition(b":")[2])
-    with socket.create_connection(("127.0.0.1", port)) as far:
-        connection.send(opened)
-        back = threading.Thread(target=_copy, args=(far, connection.sock), daemon=True)
-        back.start()
-        _copy(connection.sock, far)
-        back.join(timeout=5)
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,11 @@ from email.utils import format_datetime
 
 import pytest
 
-from support.asking import get
+from support.asking import get, refused
 from support.rawserver import Connection, always, answer, serving
 from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.http.responses import followed
 from tallyd.contract.http import Request
-from tallyd.core.errors import SourceError
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
@@ -24,12 +23,6 @@ def client() -> Iterator[HttpClient]:
     made = HttpClient(user_agent="tallyd", timeout_s=10, now=lambda: NOW)
     yield made
     made.close()
-
-
-def refused(client: HttpClient, url: str) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        get(client, url)
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from support.asking import begin_check, get, post
+from support.asking import begin_check, get, post, refused
 from support.rawserver import SLOW, Connection, RawServer, Script, always, answer, once, serving
 from tallyd.adapters.http.ca_store import TrustStore
 from tallyd.adapters.http.client import HttpClient
@@ -74,12 +74,6 @@ def both_on_one_port(context: ssl.SSLContext, script: Script) -> contextlib.Abst
             always(answer(status="301 M", Location=there))(connection)
 
     return serving(either)
-
-
-def refused(client: HttpClient, url: str) -> SourceError:
-    with pytest.raises(SourceError) as caught:
-        get(client, url)
-    return caught.value
 
 
 def test_a_trusted_server_is_answered_over_one_connection(client: HttpClient, secured: Secured) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.rows import Passage, readable
+from support.sweeping import record
 from tallyd.contract.passages import IN, instant_of, read_seen, seconds_of
 from tallyd.pollers.visitors.ingest.bad_records import MOST_NAMED, BadRecordsError
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
@@ -24,11 +25,6 @@ from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SHAPE = Shape(zone=BERLIN)
-
-
-def record(**changed: Any) -> dict[str, Any]:
-    """Return a record that is fine, 13:00:07 in Berlin, with some fields changed."""
-    return {"ID": 7, "inOut": 0, "time": "20261120125907", "frameNumber": 3, **changed}
 
 
 def read(records: list[Any], shape: Shape = SHAPE, **options: Any) -> tuple[list[Passage], Reading]:
