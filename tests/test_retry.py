@@ -133,20 +133,16 @@ def test_a_refusal_after_a_transient_failure_ends_it() -> None:
     assert tries.tries == 2
 
 
-@pytest.mark.parametrize(
-    ("policy", "try_s", "tried", "ends_s"),
-    [
-        pytest.param(Policy(attempts=99, give_up_after_s=600.0), 0.0, 7, 585.0, id="quick-failures"),
-        pytest.param(Policy(attempts=99, give_up_after_s=600.0), 30.0, 6, 585.0, id="each-try-takes-time"),
-        pytest.param(
-            Policy(attempts=99, give_up_after_s=10.0), 0.0, 1, 0.0, id="shorter-than-the-first-wait"
-        ),
-        pytest.param(Policy(attempts=99, give_up_after_s=15.0), 0.0, 2, 15.0, id="as-long-as-the-first-wait"),
-        pytest.param(
-            Policy(attempts=99, give_up_after_s=60.0), 300.0, 1, 300.0, id="the-first-try-took-too-long"
-        ),
-    ],
-)
+TRIES = {
+    "quick-failures": (Policy(attempts=99, give_up_after_s=600.0), 0.0, 7, 585.0),
+    "each-try-takes-time": (Policy(attempts=99, give_up_after_s=600.0), 30.0, 6, 585.0),
+    "shorter-than-the-first-wait": (Policy(attempts=99, give_up_after_s=10.0), 0.0, 1, 0.0),
+    "as-long-as-the-first-wait": (Policy(attempts=99, give_up_after_s=15.0), 0.0, 2, 15.0),
+    "the-first-try-took-too-long": (Policy(attempts=99, give_up_after_s=60.0), 300.0, 1, 300.0),
+}
+
+
+@pytest.mark.parametrize(("policy", "try_s", "tried", "ends_s"), TRIES.values(), ids=TRIES)
 def test_no_try_begins_after_the_total_limit_and_no_wait_is_begun_for_it(
     policy: Policy, try_s: float, tried: int, ends_s: float
 ) -> None:

@@ -279,25 +279,21 @@ WITHOUT_PASSWORD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("content", "is_noted"),
-    [
-        pytest.param({"pollers": {"a": _poller(accesskey=KEY)}}, True, id="a key"),
-        pytest.param({"channels": {"ops": f"jsons://host.example/{KEY}"}}, True, id="a channel"),
-        pytest.param({"heartbeat": {"url": f"https://host.example/{KEY}"}}, True, id="a heartbeat"),
-        pytest.param({"http": {"proxy": f"http://me:{KEY}@host.example"}}, True, id="a proxy"),
-        pytest.param({"database": {"url": f"mysql+pymysql://me:{KEY}@db.example/x"}}, True, id="a database"),
-        pytest.param(
-            {"database": {"url": f"postgresql+psycopg://db.example/x?password={KEY}"}}, True, id="an option"
-        ),
-        pytest.param(
-            {"database": {"url": "mysql+pymysql://db.example/x?ssl_key=/etc/x.pem"}}, False, id="a key file"
-        ),
-        pytest.param(WITHOUT_PASSWORD, False, id="references, and URLs without a password"),
-        pytest.param({"database": {"url": "sqlite:///state/records.db"}}, False, id="a file"),
-        pytest.param({}, False, id="nothing"),
-    ],
-)
+SECRETS_AS_THEY_ARE = {
+    "a key": ({"pollers": {"a": _poller(accesskey=KEY)}}, True),
+    "a channel": ({"channels": {"ops": f"jsons://host.example/{KEY}"}}, True),
+    "a heartbeat": ({"heartbeat": {"url": f"https://host.example/{KEY}"}}, True),
+    "a proxy": ({"http": {"proxy": f"http://me:{KEY}@host.example"}}, True),
+    "a database": ({"database": {"url": f"mysql+pymysql://me:{KEY}@db.example/x"}}, True),
+    "an option": ({"database": {"url": f"postgresql+psycopg://db.example/x?password={KEY}"}}, True),
+    "a key file": ({"database": {"url": "mysql+pymysql://db.example/x?ssl_key=/etc/x.pem"}}, False),
+    "references, and URLs without a password": (WITHOUT_PASSWORD, False),
+    "a file": ({"database": {"url": "sqlite:///state/records.db"}}, False),
+    "nothing": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("content", "is_noted"), SECRETS_AS_THEY_ARE.values(), ids=SECRETS_AS_THEY_ARE)
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o640, 0o600], ids=oct)
 def test_a_config_with_a_secret_as_it_is_that_everybody_may_read_is_noted(
     content: dict[str, Any], is_noted: bool, mode: int, tmp_path: Path

@@ -42,24 +42,20 @@ def test_each_kind_tries_its_source_once_and_asks_little(name: str) -> None:
         assert len(question.help) <= 100
 
 
-@pytest.mark.parametrize(
-    ("typed", "url"),
-    [
-        pytest.param("https://app.divera247.com", None, id="the usual one"),
-        pytest.param("app.divera247.com/", None, id="the usual one, as people say it"),
-        pytest.param("divera.example.org", "https://divera.example.org/api/users", id="a host alone"),
-        pytest.param("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/users", id="a server of one's own"),
-        pytest.param("https://a.example/divera/", "https://a.example/divera/api/users", id="below a path"),
-        pytest.param("https://a.example/api/users", "https://a.example/api/users", id="whole"),
-        pytest.param(
-            "https://a.example/api/users?accesskey=", "https://a.example/api/users?accesskey=", id="query"
-        ),
-        pytest.param(
-            "https://a.example/api/v2/pull/all", "https://a.example/api/v2/pull/all", id="the monitor"
-        ),
-        pytest.param("https://[a.example", "https://[a.example", id="no URL, for the config to say"),
-    ],
-)
+ADDRESSES = {
+    "the usual one": ("https://app.divera247.com", None),
+    "the usual one, as people say it": ("app.divera247.com/", None),
+    "a host alone": ("divera.example.org", "https://divera.example.org/api/users"),
+    "a server of one's own": ("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/users"),
+    "below a path": ("https://a.example/divera/", "https://a.example/divera/api/users"),
+    "whole": ("https://a.example/api/users", "https://a.example/api/users"),
+    "query": ("https://a.example/api/users?accesskey=", "https://a.example/api/users?accesskey="),
+    "the monitor": ("https://a.example/api/v2/pull/all", "https://a.example/api/v2/pull/all"),
+    "no URL, for the config to say": ("https://[a.example", "https://[a.example"),
+}
+
+
+@pytest.mark.parametrize(("typed", "url"), ADDRESSES.values(), ids=ADDRESSES)
 def test_the_address_of_divera(typed: str, url: str | None) -> None:
     assert DIVERA[0].read(typed) == url
 

@@ -104,24 +104,18 @@ def test_without_a_command_it_names_the_choices() -> None:
         assert f"\n  {choice}" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        pytest.param(["instal"], "there is no command instal", id="unknown command"),
-        pytest.param(["run", "divera"], "run takes no arguments", id="run with an argument"),
-        pytest.param(
-            ["install", "now"], "the only option of install is --ask", id="install with an argument"
-        ),
-        pytest.param(["rollback", "2"], "rollback takes no arguments", id="rollback with an argument"),
-        pytest.param(["allow"], "allow takes one path", id="allow without a path"),
-        pytest.param(["allow", "/a", "/b"], "allow takes one path", id="allow with two paths"),
-        pytest.param(
-            ["uninstall", "--all"],
-            "the only option of uninstall is --purge",
-            id="uninstall with another option",
-        ),
-    ],
-)
+WRONG_USAGE = {
+    "unknown command": (["instal"], "there is no command instal"),
+    "run with an argument": (["run", "divera"], "run takes no arguments"),
+    "install with an argument": (["install", "now"], "the only option of install is --ask"),
+    "rollback with an argument": (["rollback", "2"], "rollback takes no arguments"),
+    "allow without a path": (["allow"], "allow takes one path"),
+    "allow with two paths": (["allow", "/a", "/b"], "allow takes one path"),
+    "uninstall with another option": (["uninstall", "--all"], "the only option of uninstall is --purge"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "complaint"), WRONG_USAGE.values(), ids=WRONG_USAGE)
 def test_wrong_usage_is_status_2_and_changes_nothing(arguments: list[str], complaint: str) -> None:
     done = _setup(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -553,35 +547,27 @@ def test_the_user_of_the_service_needs_nobody(tallyd: Tallyd) -> None:
     assert "setpriv" not in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("who", "command", "complaint"),
-    [
-        pytest.param(
-            {"groups": "users"},
-            "status",
-            "alice is not in the group tallyd. Use sudo: sudo tallyd status",
-            id="not in the group",
-        ),
-        pytest.param(
-            {"groups": "users", "listed": "users tallyd"},
-            "check",
-            "alice joined the group tallyd after logging in. Log in again, or use sudo: sudo tallyd",
-            id="not yet in the group",
-        ),
-        pytest.param(
-            {"groups": "users nottallyd"},
-            "check",
-            "alice is not in the group tallyd",
-            id="in a group named alike",
-        ),
-        pytest.param(
-            {"groups": "users tallyd"},
-            "once",
-            '"once" opens the service\'s databases. Use sudo: sudo tallyd once',
-            id="in the group, a command that writes",
-        ),
-    ],
-)
+OF_OTHERS = {
+    "not in the group": (
+        {"groups": "users"},
+        "status",
+        "alice is not in the group tallyd. Use sudo: sudo tallyd status",
+    ),
+    "not yet in the group": (
+        {"groups": "users", "listed": "users tallyd"},
+        "check",
+        "alice joined the group tallyd after logging in. Log in again, or use sudo: sudo tallyd",
+    ),
+    "in a group named alike": ({"groups": "users nottallyd"}, "check", "alice is not in the group tallyd"),
+    "in the group, a command that writes": (
+        {"groups": "users tallyd"},
+        "once",
+        '"once" opens the service\'s databases. Use sudo: sudo tallyd once',
+    ),
+}
+
+
+@pytest.mark.parametrize(("who", "command", "complaint"), OF_OTHERS.values(), ids=OF_OTHERS)
 def test_others_are_advised_to_use_sudo(
     who: dict[str, str], command: str, complaint: str, tallyd: Tallyd
 ) -> None:

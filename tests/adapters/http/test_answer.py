@@ -93,23 +93,19 @@ def test_headers_behind_the_chunks_are_none_of_the_answer() -> None:
     assert read(CHUNKED).headers == {"transfer-encoding": "chunked"}
 
 
-@pytest.mark.parametrize(
-    ("raw", "is_reusable"),
-    [
-        pytest.param(answer(b"x"), True, id="kept"),
-        pytest.param(answer(b"x", status="404 Not Found"), True, id="kept, not found"),
-        pytest.param(answer(b"x", Connection="close"), False, id="closed by its word"),
-        pytest.param(answer(b"x").replace(b"1.1", b"1.0"), False, id="HTTP/1.0"),
-        pytest.param(
-            answer(b"x", Connection="keep-alive").replace(b"1.1", b"1.0"),
-            True,
-            id="HTTP/1.0, kept by its word",
-        ),
-        pytest.param(answer(b"x") + b"y", False, id="something behind it"),
-        pytest.param(answer(b"x") + answer(b"y"), False, id="an answer behind it"),
-        pytest.param(answer(b"x", Connection="close") + b"y", False, id="closed, something behind it"),
-    ],
-)
+LEFT_OVER = {
+    "kept": (answer(b"x"), True),
+    "kept, not found": (answer(b"x", status="404 Not Found"), True),
+    "closed by its word": (answer(b"x", Connection="close"), False),
+    "HTTP/1.0": (answer(b"x").replace(b"1.1", b"1.0"), False),
+    "HTTP/1.0, kept by its word": (answer(b"x", Connection="keep-alive").replace(b"1.1", b"1.0"), True),
+    "something behind it": (answer(b"x") + b"y", False),
+    "an answer behind it": (answer(b"x") + answer(b"y"), False),
+    "closed, something behind it": (answer(b"x", Connection="close") + b"y", False),
+}
+
+
+@pytest.mark.parametrize(("raw", "is_reusable"), LEFT_OVER.values(), ids=LEFT_OVER)
 def test_a_connection_is_used_again_if_it_is_kept_and_nothing_is_left_on_it(
     raw: bytes, is_reusable: bool
 ) -> None:
@@ -117,42 +113,32 @@ def test_a_connection_is_used_again_if_it_is_kept_and_nothing_is_left_on_it(
     assert (found.body, found.is_reusable) == (b"x", is_reusable)
 
 
-@pytest.mark.parametrize(
-    ("raw", "status"),
-    [
-        pytest.param(
-            answer(status="204 No Content", Content_Length="5"), 204, id="no content, with a length"
-        ),
-        pytest.param(
-            answer(status="304 Not Modified", Content_Length="5"), 304, id="not modified, with a length"
-        ),
-        pytest.param(answer(status="101 Switching Protocols"), 101, id="another protocol"),
-    ],
-)
+BODILESS = {
+    "no content, with a length": (answer(status="204 No Content", Content_Length="5"), 204),
+    "not modified, with a length": (answer(status="304 Not Modified", Content_Length="5"), 304),
+    "another protocol": (answer(status="101 Switching Protocols"), 101),
+}
+
+
+@pytest.mark.parametrize(("raw", "status"), BODILESS.values(), ids=BODILESS)
 def test_some_answers_have_no_body_whatever_their_headers_say(raw: bytes, status: int) -> None:
     found = read(raw, closes=False)
     assert (found.status, found.body) == (status, b"")
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        pytest.param(answer(b"hello", Content_Length="5, 5"), id="a length twice"),
-        pytest.param(answer(b"hello", Content_Length=""), id="an empty length"),
-        pytest.param(answer(b"hello", Content_Length="-5"), id="a length below 0"),
-        pytest.param(answer(b"hello", Content_Length=str(2**64 + 5)), id="a length of 65 bits"),
-        pytest.param(
-            answer(b"hello", Transfer_Encoding="chunked, identity"), id="chunks that end with no chunk"
-        ),
-        pytest.param(answer(b"hello", Transfer_Encoding=""), id="an empty coding"),
-        pytest.param(
-            answer(b"5\r\nhelloX0\r\n\r\n", Transfer_Encoding="chunked"), id="a chunk longer than its size"
-        ),
-        pytest.param(
-            answer(b"1" + 16 * b"0" + b"\r\nhello", Transfer_Encoding="chunked"), id="a chunk size of 65 bits"
-        ),
-    ],
-)
+UNTRUSTED = {
+    "a length twice": answer(b"hello", Content_Length="5, 5"),
+    "an empty length": answer(b"hello", Content_Length=""),
+    "a length below 0": answer(b"hello", Content_Length="-5"),
+    "a length of 65 bits": answer(b"hello", Content_Length=str(2**64 + 5)),
+    "chunks that end with no chunk": answer(b"hello", Transfer_Encoding="chunked, identity"),
+    "an empty coding": answer(b"hello", Transfer_Encoding=""),
+    "a chunk longer than its size": answer(b"5\r\nhelloX0\r\n\r\n", Transfer_Encoding="chunked"),
+    "a chunk size of 65 bits": answer(b"1" + 16 * b"0" + b"\r\nhello", Transfer_Encoding="chunked"),
+}
+
+
+@pytest.mark.parametrize("raw", UNTRUSTED.values(), ids=UNTRUSTED)
 def test_a_length_that_can_not_be_trusted_is_refused(raw: bytes) -> None:
     with pytest.raises(BadAnswer):
         read(raw)

@@ -50,34 +50,25 @@ def test_parameters_headers_and_user_agent_are_sent_as_given(client: HttpClient)
     assert not any(line.lower().startswith("cookie") for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("raw", "body"),
-    [
-        pytest.param(answer(b"<html>", Content_Type="text/html"), b"<html>", id="HTML with 200"),
-        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", b"", id="204"),
-        pytest.param(answer(b"x", status="203 Changed on the way"), b"x", id="another 2xx"),
-        pytest.param(answer(), b"", id="no body"),
-        pytest.param(answer(Content_Encoding="gzip"), b"", id="no body, called gzip"),
-        pytest.param(b"HTTP/1.0 200 OK\r\n\r\nuntil closed", b"until closed", id="body that closing ends"),
-        pytest.param(answer(b"hello", Content_Length="4"), b"hell", id="Content-Length too small"),
-        pytest.param(
-            answer(b"5\r\nhello\r\n3;x=y\r\n, w\r\n0\r\nTrailer: x\r\n\r\n", Transfer_Encoding="chunked"),
-            b"hello, w",
-            id="chunks",
-        ),
-        pytest.param(answer(gzip.compress(b"hello"), Content_Encoding="GZIP"), b"hello", id="gzip"),
-        pytest.param(
-            answer(gzip.compress(b"hel") + gzip.compress(b"lo"), Content_Encoding="gzip"),
-            b"hello",
-            id="two gzips",
-        ),
-        pytest.param(
-            answer(gzip.compress(b"0" * 300_000), Content_Encoding="gzip"),
-            b"0" * 300_000,
-            id="gzip in pieces",
-        ),
-    ],
-)
+ANSWERS = {
+    "HTML with 200": (answer(b"<html>", Content_Type="text/html"), b"<html>"),
+    "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+    "another 2xx": (answer(b"x", status="203 Changed on the way"), b"x"),
+    "no body": (answer(), b""),
+    "no body, called gzip": (answer(Content_Encoding="gzip"), b""),
+    "body that closing ends": (b"HTTP/1.0 200 OK\r\n\r\nuntil closed", b"until closed"),
+    "Content-Length too small": (answer(b"hello", Content_Length="4"), b"hell"),
+    "chunks": (
+        answer(b"5\r\nhello\r\n3;x=y\r\n, w\r\n0\r\nTrailer: x\r\n\r\n", Transfer_Encoding="chunked"),
+        b"hello, w",
+    ),
+    "gzip": (answer(gzip.compress(b"hello"), Content_Encoding="GZIP"), b"hello"),
+    "two gzips": (answer(gzip.compress(b"hel") + gzip.compress(b"lo"), Content_Encoding="gzip"), b"hello"),
+    "gzip in pieces": (answer(gzip.compress(b"0" * 300_000), Content_Encoding="gzip"), b"0" * 300_000),
+}
+
+
+@pytest.mark.parametrize(("raw", "body"), ANSWERS.values(), ids=ANSWERS)
 def test_every_2xx_is_an_answer(client: HttpClient, raw: bytes, body: bytes) -> None:
     with serving(once(raw)) as server:
         assert get(client, server.url).body == body

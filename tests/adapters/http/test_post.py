@@ -96,29 +96,22 @@ def test_a_redirect_is_not_followed(client: HttpClient, status: str) -> None:
     assert (failure.transient, failure.status) == (False, int(status[:3]))
 
 
-@pytest.mark.parametrize(
-    ("raw", "transient", "retry_after_s", "text"),
-    [
-        pytest.param(answer(status="403 No"), False, None, ": access refused (HTTP 403)", id="403"),
-        pytest.param(answer(status="400 Bad"), False, None, " answered HTTP 400", id="400"),
-        pytest.param(
-            answer(status="429 Slow", Retry_After="120"),
-            True,
-            120.0,
-            " answered HTTP 429",
-            id="429 says when",
-        ),
-        pytest.param(answer(status="503 Down"), True, None, " answered HTTP 503", id="503"),
-        pytest.param(answer(status="302 Found"), False, None, " answered HTTP 302", id="redirect to nowhere"),
-        pytest.param(
-            answer(b'{"Desc": "OK"}', status="206 Partial Content"),
-            True,
-            None,
-            " sent only a part of its answer (HTTP 206)",
-            id="a part",
-        ),
-    ],
-)
+REFUSALS = {
+    "403": (answer(status="403 No"), False, None, ": access refused (HTTP 403)"),
+    "400": (answer(status="400 Bad"), False, None, " answered HTTP 400"),
+    "429 says when": (answer(status="429 Slow", Retry_After="120"), True, 120.0, " answered HTTP 429"),
+    "503": (answer(status="503 Down"), True, None, " answered HTTP 503"),
+    "redirect to nowhere": (answer(status="302 Found"), False, None, " answered HTTP 302"),
+    "a part": (
+        answer(b'{"Desc": "OK"}', status="206 Partial Content"),
+        True,
+        None,
+        " sent only a part of its answer (HTTP 206)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "transient", "retry_after_s", "text"), REFUSALS.values(), ids=REFUSALS)
 def test_a_status_that_is_not_2xx_is_a_failure(
     client: HttpClient, raw: bytes, transient: bool, retry_after_s: float | None, text: str
 ) -> None:

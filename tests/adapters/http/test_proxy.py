@@ -42,35 +42,27 @@ def test_a_proxy_gets_the_password_as_it_is_however_it_was_escaped() -> None:
     assert b"\r\nProxy-Authorization: Basic " + login + b"\r\n" in proxy.heads[0]
 
 
-@pytest.mark.parametrize(
-    ("raw", "text", "transient"),
-    [
-        pytest.param(
-            answer(status="407 Proxy Authentication Required"),
-            "the proxy on the way to host.example refused (HTTP 407)",
-            False,
-            id="refused",
-        ),
-        pytest.param(
-            answer(status="502 Bad Gateway"),
-            "the proxy on the way to host.example refused (HTTP 502)",
-            True,
-            id="host away",
-        ),
-        pytest.param(
-            b"",
-            "the proxy on the way to host.example closed the connection without an answer",
-            True,
-            id="closed",
-        ),
-        pytest.param(
-            b"SSH-2.0-OpenSSH_9.6\r\n",
-            "the proxy on the way to host.example answered with something that is not HTTP",
-            True,
-            id="no HTTP",
-        ),
-    ],
-)
+CLOSED_WAYS = {
+    "refused": (
+        answer(status="407 Proxy Authentication Required"),
+        "the proxy on the way to host.example refused (HTTP 407)",
+        False,
+    ),
+    "host away": (
+        answer(status="502 Bad Gateway"),
+        "the proxy on the way to host.example refused (HTTP 502)",
+        True,
+    ),
+    "closed": (b"", "the proxy on the way to host.example closed the connection without an answer", True),
+    "no HTTP": (
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        "the proxy on the way to host.example answered with something that is not HTTP",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "text", "transient"), CLOSED_WAYS.values(), ids=CLOSED_WAYS)
 def test_a_proxy_that_does_not_open_the_way_is_named_as_such(raw: bytes, text: str, transient: bool) -> None:
     with serving(once(raw)) as proxy:
         client = HttpClient(user_agent="tallyd", timeout_s=10, proxy=proxy.url)

@@ -177,22 +177,18 @@ def test_a_redirect_to_the_usual_port_of_https_is_followed() -> None:
     assert target == "https://a.example/y"
 
 
-@pytest.mark.parametrize(
-    ("location", "named"),
-    [
-        pytest.param("https://elsewhere.example/s3cret", "to elsewhere.example,", id="another host"),
-        pytest.param("//elsewhere.example:8443/s3cret", "to elsewhere.example:8443,", id="without a scheme"),
-        pytest.param("http://[::1]:99/s3cret", "to [::1]:99,", id="IPv6"),
-        pytest.param(
-            "ftp://elsewhere.example/s3cret", "to an address that can't be read", id="another scheme"
-        ),
-        pytest.param("javascript:s3cret", "to an address that can't be read", id="no address"),
-        pytest.param(
-            "http://elsewhere.example:port/s3cret", "to an address that can't be read", id="no port"
-        ),
-        pytest.param("http://a\x1bb.example/s3cret", r"to a\x1bb.example,", id="control characters"),
-    ],
-)
+REDIRECTS = {
+    "another host": ("https://elsewhere.example/s3cret", "to elsewhere.example,"),
+    "without a scheme": ("//elsewhere.example:8443/s3cret", "to elsewhere.example:8443,"),
+    "IPv6": ("http://[::1]:99/s3cret", "to [::1]:99,"),
+    "another scheme": ("ftp://elsewhere.example/s3cret", "to an address that can't be read"),
+    "no address": ("javascript:s3cret", "to an address that can't be read"),
+    "no port": ("http://elsewhere.example:port/s3cret", "to an address that can't be read"),
+    "control characters": ("http://a\x1bb.example/s3cret", r"to a\x1bb.example,"),
+}
+
+
+@pytest.mark.parametrize(("location", "named"), REDIRECTS.values(), ids=REDIRECTS)
 def test_a_redirect_that_is_not_followed_is_shown_only_by_its_host(
     client: HttpClient, location: str, named: str
 ) -> None:

@@ -177,38 +177,26 @@ def test_no_control_character_reaches_a_line(path: Path) -> None:
     assert line["nested"][0].startswith("a\nb\r\x1b[31m\x00\x85\u2028\u202e")
 
 
-@pytest.mark.parametrize(
-    ("say", "event", "data"),
-    [
-        pytest.param(
-            lambda: OWN.info("x", extra={"v": Broken()}),
-            "x",
-            {"v": "<Broken: str() raised RuntimeError>"},
-            id="a value that can't be shown",
-        ),
-        pytest.param(lambda: OWN.info("%d of", "x"), "%d of ['x']", {}, id="arguments that do not fit"),
-        pytest.param(
-            lambda: OWN.info("%s", Broken()),
-            "%s ['<Broken: str() raised RuntimeError>']",
-            {},
-            id="an argument that can't be shown",
-        ),
-        pytest.param(
-            lambda: OWN.info(Broken()),
-            "<Broken: str() raised RuntimeError> []",
-            {},
-            id="a message that can't",
-        ),
-        pytest.param(lambda: OWN.info({"a": 1}), "{'a': 1}", {}, id="a message that is a mapping"),
-        pytest.param(lambda: OWN.info("x", extra={"v": float("nan")}), "x", {"v": "nan"}, id="NaN"),
-        pytest.param(
-            lambda: OWN.info("x", extra={"v": 10**5000}),
-            "x",
-            {"v": "<int: str() raised ValueError>"},
-            id="huge",
-        ),
-    ],
-)
+STRANGE = {
+    "a value that can't be shown": (
+        lambda: OWN.info("x", extra={"v": Broken()}),
+        "x",
+        {"v": "<Broken: str() raised RuntimeError>"},
+    ),
+    "arguments that do not fit": (lambda: OWN.info("%d of", "x"), "%d of ['x']", {}),
+    "an argument that can't be shown": (
+        lambda: OWN.info("%s", Broken()),
+        "%s ['<Broken: str() raised RuntimeError>']",
+        {},
+    ),
+    "a message that can't": (lambda: OWN.info(Broken()), "<Broken: str() raised RuntimeError> []", {}),
+    "a message that is a mapping": (lambda: OWN.info({"a": 1}), "{'a': 1}", {}),
+    "NaN": (lambda: OWN.info("x", extra={"v": float("nan")}), "x", {"v": "nan"}),
+    "huge": (lambda: OWN.info("x", extra={"v": 10**5000}), "x", {"v": "<int: str() raised ValueError>"}),
+}
+
+
+@pytest.mark.parametrize(("say", "event", "data"), STRANGE.values(), ids=STRANGE)
 def test_a_strange_value_is_still_logged(
     path: Path, say: Callable[[], None], event: str, data: dict[str, Any]
 ) -> None:

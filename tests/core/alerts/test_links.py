@@ -21,36 +21,31 @@ def views(key: str) -> Mapping[str, str] | None:
     return {} if poller == "divera" else None
 
 
-@pytest.mark.parametrize(
-    ("keys", "link"),
-    [
-        pytest.param(["divera/count/failed"], f"{PAGE}poller/divera", id="a job"),
-        pytest.param(["apps/PROD/stale"], f"{PAGE}poller/apps?target=PROD", id="a target"),
-        pytest.param(
-            ["apps/PROD/stale", "apps/PROD/unreachable"],
-            f"{PAGE}poller/apps?target=PROD",
-            id="two of one target",
-        ),
-        pytest.param(["apps/PROD/stale", "apps/TEST/stale"], f"{PAGE}poller/apps", id="two targets"),
-        pytest.param(["apps/database/unstored", "apps/PROD/stale"], f"{PAGE}poller/apps", id="one poller"),
-        pytest.param(["apps/PROD/stale", "divera/count/failed"], PAGE, id="two pollers"),
-        pytest.param(["tallyd/state"], PAGE, id="tallyd itself"),
-        pytest.param(["tallyd/ops/undelivered", "apps/PROD/stale"], PAGE, id="tallyd and a poller"),
-        pytest.param(["tallyd/web"], "", id="the page itself is not served"),
-        pytest.param(["tallyd/web", "tallyd/state"], PAGE, id="the page and something else"),
-        pytest.param(["gone/PROD/stale"], PAGE, id="a poller that left the config"),
-        pytest.param(["apps/*"], f"{PAGE}poller/apps", id="a mute of a poller"),
-        pytest.param(["apps/*/stale", "apps/PROD/stale"], f"{PAGE}poller/apps", id="a mute and a target"),
-        pytest.param(["*/stale"], PAGE, id="a mute of anything"),
-        pytest.param(
-            [problem_key("apps", "Größe / <b>&_*", "stale")],
-            f"{PAGE}poller/apps?target=Gr%C3%B6%C3%9Fe%20%2F%20%3Cb%3E%26_%2A",
-            id="a name of odd characters",
-        ),
-        pytest.param(["apps/\ud800/stale"], f"{PAGE}poller/apps?target=%3F", id="half a character"),
-        pytest.param([f"apps/{LONG}/stale"], f"{PAGE}poller/apps", id="a name too long for a link"),
-    ],
-)
+LINKS = {
+    "a job": (["divera/count/failed"], f"{PAGE}poller/divera"),
+    "a target": (["apps/PROD/stale"], f"{PAGE}poller/apps?target=PROD"),
+    "two of one target": (["apps/PROD/stale", "apps/PROD/unreachable"], f"{PAGE}poller/apps?target=PROD"),
+    "two targets": (["apps/PROD/stale", "apps/TEST/stale"], f"{PAGE}poller/apps"),
+    "one poller": (["apps/database/unstored", "apps/PROD/stale"], f"{PAGE}poller/apps"),
+    "two pollers": (["apps/PROD/stale", "divera/count/failed"], PAGE),
+    "tallyd itself": (["tallyd/state"], PAGE),
+    "tallyd and a poller": (["tallyd/ops/undelivered", "apps/PROD/stale"], PAGE),
+    "the page itself is not served": (["tallyd/web"], ""),
+    "the page and something else": (["tallyd/web", "tallyd/state"], PAGE),
+    "a poller that left the config": (["gone/PROD/stale"], PAGE),
+    "a mute of a poller": (["apps/*"], f"{PAGE}poller/apps"),
+    "a mute and a target": (["apps/*/stale", "apps/PROD/stale"], f"{PAGE}poller/apps"),
+    "a mute of anything": (["*/stale"], PAGE),
+    "a name of odd characters": (
+        [problem_key("apps", "Größe / <b>&_*", "stale")],
+        f"{PAGE}poller/apps?target=Gr%C3%B6%C3%9Fe%20%2F%20%3Cb%3E%26_%2A",
+    ),
+    "half a character": (["apps/\ud800/stale"], f"{PAGE}poller/apps?target=%3F"),
+    "a name too long for a link": ([f"apps/{LONG}/stale"], f"{PAGE}poller/apps"),
+}
+
+
+@pytest.mark.parametrize(("keys", "link"), LINKS.values(), ids=LINKS)
 def test_the_link_leads_to_what_all_of_a_message_is_about(keys: list[str], link: str) -> None:
     assert link_to(PAGE, keys, views) == link
 

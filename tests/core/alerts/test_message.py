@@ -432,25 +432,15 @@ def test_runs_of_many_jobs_that_work_again_share_a_line() -> None:
 MUTE = Mute(pattern="divera/*", since=NOW, until=NOW + timedelta(hours=2), why="moved", by="anna")
 
 
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        pytest.param(MuteNotice(MUTE, "muted"), "muted until 14:00 by anna: divera/* (moved)", id="muted"),
-        pytest.param(
-            MuteNotice(replace(MUTE, by="", why=""), "muted"), "muted until 14:00: divera/*", id="by nobody"
-        ),
-        pytest.param(
-            MuteNotice(replace(MUTE, ended_by="bert"), "unmuted"),
-            "no longer muted by bert: divera/*",
-            id="unmuted",
-        ),
-        pytest.param(
-            MuteNotice(replace(MUTE, ended_by=""), "unmuted"),
-            "no longer muted: divera/*",
-            id="by nobody again",
-        ),
-    ],
-)
+MUTES = {
+    "muted": (MuteNotice(MUTE, "muted"), "muted until 14:00 by anna: divera/* (moved)"),
+    "by nobody": (MuteNotice(replace(MUTE, by="", why=""), "muted"), "muted until 14:00: divera/*"),
+    "unmuted": (MuteNotice(replace(MUTE, ended_by="bert"), "unmuted"), "no longer muted by bert: divera/*"),
+    "by nobody again": (MuteNotice(replace(MUTE, ended_by=""), "unmuted"), "no longer muted: divera/*"),
+}
+
+
+@pytest.mark.parametrize(("given", "text"), MUTES.values(), ids=MUTES)
 def test_a_mute_is_shown_with_who_until_when_and_why(given: MuteNotice, text: str) -> None:
     found = message_of((), (given,), around())
     assert found is not None

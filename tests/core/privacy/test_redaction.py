@@ -150,78 +150,62 @@ def test_an_environment_variable_that_is_not_utf8_can_be_a_secret() -> None:
     assert redactor.redact(json.dumps(secret)) == '"***"'
 
 
-@pytest.mark.parametrize(
-    ("secret", "text", "cleaned"),
-    [
-        pytest.param(
-            "https://chat.example/hooks/aB3dEf6h/tOkEn5678",
-            "HTTPSConnectionPool(host='chat.example', port=443): url: /hooks/aB3dEf6h/tOkEn5678 (",
-            "HTTPSConnectionPool(host='chat.example', port=443): url: *** (",
-            id="path of a webhook",
-        ),
-        pytest.param(
-            "https://chat.example/hooks/aB3dEf6h/tOkEn5678",
-            "rockets://aB3dEf6h/tOkEn5678@chat.example",
-            "rockets://***/***@chat.example",
-            id="segments of a webhook",
-        ),
-        pytest.param(
-            "https://host.example/ping?accesskey=short&format=json",
-            "asked for json with key short",
-            "asked for json with key ***",
-            id="value with a secret name",
-        ),
-        pytest.param(
-            "https://host.example/ping?u=dEadBeef42&format=json",
-            "json dEadBeef42",
-            "json ***",
-            id="value that looks like a token",
-        ),
-        pytest.param(
-            "https://host.example/ping?q=word",
-            "/other?q=word, a word",
-            "/other?***, a word",
-            id="pair of a query",
-        ),
-        pytest.param(
-            "postgresql+psycopg://tallyd:p%40ss@db.example/tallyd",
-            'password "p@ss" of tallyd on db.example, /opt/tallyd/bin',
-            'password "***" of tallyd on db.example, /opt/tallyd/bin',
-            id="password of a database",
-        ),
-        pytest.param(
-            "tgram://123456789:AAF-x_yZ12345/-1001234567",
-            "https://api.telegram.org/bot123456789:AAF-x_yZ12345/sendMessage",
-            "https://api.telegram.org/bot***/sendMessage",
-            id="token in the place of a host",
-        ),
-        pytest.param(
-            "https://hc.example/mysecrethook", "GET /mysecrethook 404", "GET *** 404", id="a lone path"
-        ),
-        pytest.param("https://abcdefgh12@host.example/", "user abcdefgh12", "user ***", id="token as a user"),
-        pytest.param(
-            "ntfy://ntfy1.example.org/backup1-topic",
-            "ntfy1.example.org timed out: /backup1-topic",
-            "ntfy1.example.org timed out: ***",
-            id="a host that looks like a token",
-        ),
-        pytest.param(
-            "jsons://hooks1.example.org:8443/aTokenOf-7w0",
-            "hooks1.example.org:8443 answered HTTP 502: /aTokenOf-7w0",
-            "hooks1.example.org:8443 answered HTTP 502: ***",
-            id="a host with a port",
-        ),
-        pytest.param(
-            "json://127.0.0.1:8710/hook",
-            "127.0.0.1:8710 timed out",
-            "127.0.0.1:8710 timed out",
-            id="an address with a port",
-        ),
-        pytest.param("json://localhost:8710/hook", "localhost:8710", "localhost:8710", id="this machine"),
-        pytest.param("sqlite:////var/lib/state/records.db", "/var/lib/state", "/var/lib/state", id="sqlite"),
-        pytest.param("https://[broken/key12345678", "key12345678", "key12345678", id="not a url after all"),
-    ],
-)
+URLS = {
+    "path of a webhook": (
+        "https://chat.example/hooks/aB3dEf6h/tOkEn5678",
+        "HTTPSConnectionPool(host='chat.example', port=443): url: /hooks/aB3dEf6h/tOkEn5678 (",
+        "HTTPSConnectionPool(host='chat.example', port=443): url: *** (",
+    ),
+    "segments of a webhook": (
+        "https://chat.example/hooks/aB3dEf6h/tOkEn5678",
+        "rockets://aB3dEf6h/tOkEn5678@chat.example",
+        "rockets://***/***@chat.example",
+    ),
+    "value with a secret name": (
+        "https://host.example/ping?accesskey=short&format=json",
+        "asked for json with key short",
+        "asked for json with key ***",
+    ),
+    "value that looks like a token": (
+        "https://host.example/ping?u=dEadBeef42&format=json",
+        "json dEadBeef42",
+        "json ***",
+    ),
+    "pair of a query": ("https://host.example/ping?q=word", "/other?q=word, a word", "/other?***, a word"),
+    "password of a database": (
+        "postgresql+psycopg://tallyd:p%40ss@db.example/tallyd",
+        'password "p@ss" of tallyd on db.example, /opt/tallyd/bin',
+        'password "***" of tallyd on db.example, /opt/tallyd/bin',
+    ),
+    "token in the place of a host": (
+        "tgram://123456789:AAF-x_yZ12345/-1001234567",
+        "https://api.telegram.org/bot123456789:AAF-x_yZ12345/sendMessage",
+        "https://api.telegram.org/bot***/sendMessage",
+    ),
+    "a lone path": ("https://hc.example/mysecrethook", "GET /mysecrethook 404", "GET *** 404"),
+    "token as a user": ("https://abcdefgh12@host.example/", "user abcdefgh12", "user ***"),
+    "a host that looks like a token": (
+        "ntfy://ntfy1.example.org/backup1-topic",
+        "ntfy1.example.org timed out: /backup1-topic",
+        "ntfy1.example.org timed out: ***",
+    ),
+    "a host with a port": (
+        "jsons://hooks1.example.org:8443/aTokenOf-7w0",
+        "hooks1.example.org:8443 answered HTTP 502: /aTokenOf-7w0",
+        "hooks1.example.org:8443 answered HTTP 502: ***",
+    ),
+    "an address with a port": (
+        "json://127.0.0.1:8710/hook",
+        "127.0.0.1:8710 timed out",
+        "127.0.0.1:8710 timed out",
+    ),
+    "this machine": ("json://localhost:8710/hook", "localhost:8710", "localhost:8710"),
+    "sqlite": ("sqlite:////var/lib/state/records.db", "/var/lib/state", "/var/lib/state"),
+    "not a url after all": ("https://[broken/key12345678", "key12345678", "key12345678"),
+}
+
+
+@pytest.mark.parametrize(("secret", "text", "cleaned"), URLS.values(), ids=URLS)
 def test_the_secret_parts_of_a_url_go_and_ordinary_words_stay(secret: str, text: str, cleaned: str) -> None:
     redactor = Redactor([secret])
     assert redactor.redact(text) == cleaned

@@ -29,26 +29,16 @@ def test_a_day_is_as_long_as_its_clocks_make_it(day: str, zone: str, hours: floa
     assert day_of(end - timedelta(seconds=1), ZoneInfo(zone)) == date.fromisoformat(day)
 
 
-@pytest.mark.parametrize(
-    ("day", "zone", "first", "hours"),
-    [
-        pytest.param(
-            "2026-09-06",
-            "America/Santiago",
-            "2026-09-06T01:00:00-03:00",
-            23,
-            id="no midnight, but one o'clock",
-        ),
-        pytest.param(
-            "1919-03-31", "America/Toronto", "1919-03-31T00:30:00-04:00", 23.5, id="in the middle of a gap"
-        ),
-        pytest.param("2026-11-01", "America/Havana", "2026-11-01T00:00:00-04:00", 25, id="midnight twice"),
-        pytest.param("2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00", 0, id="a day left out"),
-        pytest.param(
-            "1987-10-25", "America/St_Johns", "1987-10-25T00:00:00-02:30", 25, id="set back at 00:01"
-        ),
-    ],
-)
+BEGINNINGS = {
+    "no midnight, but one o'clock": ("2026-09-06", "America/Santiago", "2026-09-06T01:00:00-03:00", 23),
+    "in the middle of a gap": ("1919-03-31", "America/Toronto", "1919-03-31T00:30:00-04:00", 23.5),
+    "midnight twice": ("2026-11-01", "America/Havana", "2026-11-01T00:00:00-04:00", 25),
+    "a day left out": ("2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00", 0),
+    "set back at 00:01": ("1987-10-25", "America/St_Johns", "1987-10-25T00:00:00-02:30", 25),
+}
+
+
+@pytest.mark.parametrize(("day", "zone", "first", "hours"), BEGINNINGS.values(), ids=BEGINNINGS)
 def test_a_day_begins_when_its_date_is_first_seen(day: str, zone: str, first: str, hours: float) -> None:
     start, end = day_span(date.fromisoformat(day), ZoneInfo(zone))
     assert start.astimezone(ZoneInfo(zone)).isoformat() == first

@@ -107,31 +107,22 @@ def test_a_slot_may_always_be_a_minute_late_however_short_the_catch_up(
     assert outcome(plan(now, catch_up_s=1.0)) == expected
 
 
-@pytest.mark.parametrize(
-    ("now", "pending", "expected"),
-    [
-        pytest.param("08:10", begun(EIGHT), ("08:00", []), id="its-process-died"),
-        pytest.param("08:10", begun(EIGHT, starts=2), ("08:00", []), id="its-process-died-twice"),
-        pytest.param("08:10", begun(EIGHT, starts=3), (None, ["08:00"]), id="its-process-died-three-times"),
-        pytest.param("08:16", begun(EIGHT), (None, ["08:00"]), id="its-process-died-and-it-is-too-late"),
-        pytest.param("08:02", begun(EIGHT, "failed", not_before="08:03"), (None, []), id="in-the-pause"),
-        pytest.param(
-            "08:03", begun(EIGHT, "failed", not_before="08:03"), ("08:00", []), id="after-the-pause"
-        ),
-        pytest.param(
-            "08:16", begun(EIGHT, "failed", not_before="08:03"), (None, ["08:00"]), id="failed-for-good"
-        ),
-        pytest.param(
-            "08:10",
-            begun(EIGHT, "failed", starts=9),
-            ("08:00", []),
-            id="failures-are-no-deaths-of-the-process",
-        ),
-        pytest.param("12:01", begun(EIGHT), ("12:00", ["08:00"]), id="a-newer-one-goes-first"),
-        pytest.param("07:30", begun(EIGHT), (None, []), id="the-clock-was-set-back-before-it"),
-        pytest.param("08:05", begun(FOUR), ("08:00", []), id="one-of-the-future-waits-and-disturbs-nobody"),
-    ],
-)
+BEGUN = {
+    "its-process-died": ("08:10", begun(EIGHT), ("08:00", [])),
+    "its-process-died-twice": ("08:10", begun(EIGHT, starts=2), ("08:00", [])),
+    "its-process-died-three-times": ("08:10", begun(EIGHT, starts=3), (None, ["08:00"])),
+    "its-process-died-and-it-is-too-late": ("08:16", begun(EIGHT), (None, ["08:00"])),
+    "in-the-pause": ("08:02", begun(EIGHT, "failed", not_before="08:03"), (None, [])),
+    "after-the-pause": ("08:03", begun(EIGHT, "failed", not_before="08:03"), ("08:00", [])),
+    "failed-for-good": ("08:16", begun(EIGHT, "failed", not_before="08:03"), (None, ["08:00"])),
+    "failures-are-no-deaths-of-the-process": ("08:10", begun(EIGHT, "failed", starts=9), ("08:00", [])),
+    "a-newer-one-goes-first": ("12:01", begun(EIGHT), ("12:00", ["08:00"])),
+    "the-clock-was-set-back-before-it": ("07:30", begun(EIGHT), (None, [])),
+    "one-of-the-future-waits-and-disturbs-nobody": ("08:05", begun(FOUR), ("08:00", [])),
+}
+
+
+@pytest.mark.parametrize(("now", "pending", "expected"), BEGUN.values(), ids=BEGUN)
 def test_a_slot_that_was_begun_is_repeated_while_it_can_be(
     now: str, pending: Pending, expected: tuple[str | None, list[str]]
 ) -> None:

@@ -119,35 +119,29 @@ BOTH = minimum("50101", "50102")
 ENGINE = minimum("50101", "50102", name="Engine", qualification="2")
 
 
-@pytest.mark.parametrize(
-    ("written", "minimums", "group"),
-    [
-        pytest.param(
-            "", [BOTH], Group(("50101", "50102"), "Ready + Soon", Limit("minimum", 6)), id="minimum"
-        ),
-        pytest.param(
-            "Engine",
-            [BOTH, ENGINE],
-            Group(("50101", "50102"), "Engine", Limit("minimum", 6), "2"),
-            id="requirement-by-its-name",
-        ),
-        pytest.param("50101+50102", [ENGINE], Group(("50101", "50102"), "Ready + Soon"), id="all-people"),
-        pytest.param("", [], Group(("50101",), "Ready"), id="first-status"),
-        pytest.param("none", [BOTH], Group(("none",), "no status"), id="one-status"),
-        pytest.param(
-            "50102+50101",
-            [BOTH],
-            Group(("50102", "50101"), "Soon + Ready", Limit("minimum", 6)),
-            id="minimum-in-another-order",
-        ),
-        pytest.param("50101 none", [BOTH], Group(("50101", "none"), "Ready + no status"), id="url-with-plus"),
-        pytest.param("50101+50101", [], Group(("50101",), "Ready"), id="twice"),
-        pytest.param("", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen"),
-        pytest.param(
-            "9", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2)), id="never-seen-asked"
-        ),
-    ],
-)
+GROUPS = {
+    "minimum": ("", [BOTH], Group(("50101", "50102"), "Ready + Soon", Limit("minimum", 6))),
+    "requirement-by-its-name": (
+        "Engine",
+        [BOTH, ENGINE],
+        Group(("50101", "50102"), "Engine", Limit("minimum", 6), "2"),
+    ),
+    "all-people": ("50101+50102", [ENGINE], Group(("50101", "50102"), "Ready + Soon")),
+    "first-status": ("", [], Group(("50101",), "Ready")),
+    "one-status": ("none", [BOTH], Group(("none",), "no status")),
+    "minimum-in-another-order": (
+        "50102+50101",
+        [BOTH],
+        Group(("50102", "50101"), "Soon + Ready", Limit("minimum", 6)),
+    ),
+    "url-with-plus": ("50101 none", [BOTH], Group(("50101", "none"), "Ready + no status")),
+    "twice": ("50101+50101", [], Group(("50101",), "Ready")),
+    "never-seen": ("", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2))),
+    "never-seen-asked": ("9", [minimum("9", count=2)], Group(("9",), "9", Limit("minimum", 2))),
+}
+
+
+@pytest.mark.parametrize(("written", "minimums", "group"), GROUPS.values(), ids=GROUPS)
 def test_a_group_is_what_was_asked_for_else_that_of_the_first_minimum(
     written: str, minimums: list[Requirement], group: Group
 ) -> None:

@@ -45,62 +45,43 @@ def slot(at: str, counts: Mapping[str, int | None] | None, **facts: Any) -> Entr
     return entry_of(due_at, taken_at=due_at, body=body)
 
 
-@pytest.mark.parametrize(
-    ("needed", "entry", "expected"),
-    [
-        pytest.param(requirement("1"), slot("2026-11-20T08:00", {"1": 6}), "met", id="exactly-enough"),
-        pytest.param(requirement("1"), slot("2026-11-20T08:00", {"1": 5}), "below", id="one-too-few"),
-        pytest.param(requirement("1"), slot("2026-11-20T08:00", None), "unknown", id="missed"),
-        pytest.param(
-            requirement("1", "2"),
-            slot("2026-11-20T08:00", {"1": None, "2": 6}),
-            "met",
-            id="visible-is-enough",
-        ),
-        pytest.param(
-            requirement("1", "2"), slot("2026-11-20T08:00", {"1": None, "2": 5}), "unknown", id="hidden"
-        ),
-        pytest.param(
-            requirement("1"), slot("2026-11-20T08:00", {"2": 9}), "unknown", id="not-on-the-monitor"
-        ),
-        pytest.param(
-            requirement("1"),
-            slot("2026-11-20T08:00", {"2": 9}, source="users"),
-            "below",
-            id="not-in-the-list-of-users",
-        ),
-        pytest.param(
-            requirement("1", qualification="2"),
-            slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"2": 6}}),
-            "met",
-            id="qualified",
-        ),
-        pytest.param(
-            requirement("1", qualification="2"),
-            slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"3": 9}}),
-            "below",
-            id="not-qualified",
-        ),
-        pytest.param(
-            requirement("1", qualification="2"),
-            slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"2": None}}),
-            "unknown",
-            id="qualification-hidden",
-        ),
-        pytest.param(
-            requirement("1", qualification="2"),
-            slot("2026-11-20T08:00", {"1": 5}, qualifications={"1": {"2": None}}),
-            "below",
-            id="no-more-qualified-people-than-people",
-        ),
-        pytest.param(
-            requirement("1", qualification="2"),
-            slot("2026-11-20T08:00", {"1": 9}),
-            "unknown",
-            id="not-counted",
-        ),
-    ],
-)
+VERDICTS = {
+    "exactly-enough": (requirement("1"), slot("2026-11-20T08:00", {"1": 6}), "met"),
+    "one-too-few": (requirement("1"), slot("2026-11-20T08:00", {"1": 5}), "below"),
+    "missed": (requirement("1"), slot("2026-11-20T08:00", None), "unknown"),
+    "visible-is-enough": (requirement("1", "2"), slot("2026-11-20T08:00", {"1": None, "2": 6}), "met"),
+    "hidden": (requirement("1", "2"), slot("2026-11-20T08:00", {"1": None, "2": 5}), "unknown"),
+    "not-on-the-monitor": (requirement("1"), slot("2026-11-20T08:00", {"2": 9}), "unknown"),
+    "not-in-the-list-of-users": (
+        requirement("1"),
+        slot("2026-11-20T08:00", {"2": 9}, source="users"),
+        "below",
+    ),
+    "qualified": (
+        requirement("1", qualification="2"),
+        slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"2": 6}}),
+        "met",
+    ),
+    "not-qualified": (
+        requirement("1", qualification="2"),
+        slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"3": 9}}),
+        "below",
+    ),
+    "qualification-hidden": (
+        requirement("1", qualification="2"),
+        slot("2026-11-20T08:00", {"1": 9}, qualifications={"1": {"2": None}}),
+        "unknown",
+    ),
+    "no-more-qualified-people-than-people": (
+        requirement("1", qualification="2"),
+        slot("2026-11-20T08:00", {"1": 5}, qualifications={"1": {"2": None}}),
+        "below",
+    ),
+    "not-counted": (requirement("1", qualification="2"), slot("2026-11-20T08:00", {"1": 9}), "unknown"),
+}
+
+
+@pytest.mark.parametrize(("needed", "entry", "expected"), VERDICTS.values(), ids=VERDICTS)
 def test_a_slot_is_met_or_below_only_if_that_is_certain(
     needed: Requirement, entry: Entry, expected: Verdict
 ) -> None:

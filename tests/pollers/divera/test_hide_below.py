@@ -45,30 +45,25 @@ def possible(tables_left: list[Table], place: int) -> set[int]:
     return {table[place] for table in tables_left}
 
 
-@pytest.mark.parametrize(
-    ("counts", "shown"),
-    [
-        pytest.param({}, {}, id="nobody"),
-        pytest.param({"1": 0, "2": 0}, {"1": 0, "2": 0}, id="zeros-are-shown"),
-        pytest.param({"1": 12, "2": 3}, {"1": 12, "2": 3}, id="nothing-small"),
-        pytest.param(
-            {"1": 12, "2": 4, "none": 1}, {"1": 12, "2": None, "none": None}, id="one-small-hides-the-next"
-        ),
-        pytest.param(
-            {"1": 12, "2": 4, "3": 4, "4": 1}, {"1": 12, "2": None, "3": None, "4": None}, id="and-its-equals"
-        ),
-        pytest.param({"1": 9, "2": 2, "3": 1}, {"1": 9, "2": None, "3": None}, id="two-different-are-enough"),
-        pytest.param(
-            {"1": 9, "2": 1, "3": 1, "4": 1, "5": 5},
-            {"1": 9, "2": None, "3": None, "4": None, "5": None},
-            id="three-ones-are-not",
-        ),
-        pytest.param({"1": 9, "2": 0, "3": 1}, {}, id="only-zeros-left-to-see"),
-        pytest.param({"1": 1, "2": 1}, {}, id="only-ones"),
-        pytest.param({"1": 1, "2": 2}, {}, id="only-small-ones"),
-        pytest.param({"1": 2}, {}, id="a-single-status"),
-    ],
-)
+BELOW_THREE = {
+    "nobody": ({}, {}),
+    "zeros-are-shown": ({"1": 0, "2": 0}, {"1": 0, "2": 0}),
+    "nothing-small": ({"1": 12, "2": 3}, {"1": 12, "2": 3}),
+    "one-small-hides-the-next": ({"1": 12, "2": 4, "none": 1}, {"1": 12, "2": None, "none": None}),
+    "and-its-equals": ({"1": 12, "2": 4, "3": 4, "4": 1}, {"1": 12, "2": None, "3": None, "4": None}),
+    "two-different-are-enough": ({"1": 9, "2": 2, "3": 1}, {"1": 9, "2": None, "3": None}),
+    "three-ones-are-not": (
+        {"1": 9, "2": 1, "3": 1, "4": 1, "5": 5},
+        {"1": 9, "2": None, "3": None, "4": None, "5": None},
+    ),
+    "only-zeros-left-to-see": ({"1": 9, "2": 0, "3": 1}, {}),
+    "only-ones": ({"1": 1, "2": 1}, {}),
+    "only-small-ones": ({"1": 1, "2": 2}, {}),
+    "a-single-status": ({"1": 2}, {}),
+}
+
+
+@pytest.mark.parametrize(("counts", "shown"), BELOW_THREE.values(), ids=BELOW_THREE)
 def test_what_a_file_shows_below_three(counts: Mapping[str, int], shown: Mapping[str, int | None]) -> None:
     assert hide_small(counts, 3) == shown
 
@@ -232,37 +227,29 @@ def test_two_files_with_the_same_sums_of_the_qualified_leave_two_numbers(
 SHOWN = {"1": 12, "2": 9, "3": None, "4": None, "5": 0}
 
 
-@pytest.mark.parametrize(
-    ("having", "safe"),
-    [
-        pytest.param({}, {"3": None, "4": None}, id="none-listed"),
-        pytest.param(
-            {"1": {"2": 5}, "2": {"2": 3}, "3": {"2": 1}},
-            {"1": {"2": 5}, "2": {"2": 3}, "3": None, "4": None},
-            id="a-hidden-status-is-null-as-a-whole",
-        ),
-        pytest.param(
-            {"1": {"2": 5, "7": 4}, "2": {"2": 1}},
-            {"1": {"2": None, "7": 4}, "2": {"2": None}, "3": None, "4": None},
-            id="a-small-number-hides-its-qualification-everywhere",
-        ),
-        pytest.param(
-            {"1": {"2": 1}},
-            {"1": {"2": None}, "2": {"2": None}, "3": None, "4": None},
-            id="even-where-it-was-not-listed",
-        ),
-        pytest.param(
-            {"1": {"2": 5}, "2": {"2": 8}},
-            {"1": {"2": None}, "2": {"2": None}, "3": None, "4": None},
-            id="all-but-one-tells-as-much-as-one",
-        ),
-        pytest.param(
-            {"3": {"2": 1}, "5": {"2": 0}},
-            {"3": None, "4": None},
-            id="one-that-only-the-hidden-have-is-not-named",
-        ),
-    ],
-)
+QUALIFICATIONS = {
+    "none-listed": ({}, {"3": None, "4": None}),
+    "a-hidden-status-is-null-as-a-whole": (
+        {"1": {"2": 5}, "2": {"2": 3}, "3": {"2": 1}},
+        {"1": {"2": 5}, "2": {"2": 3}, "3": None, "4": None},
+    ),
+    "a-small-number-hides-its-qualification-everywhere": (
+        {"1": {"2": 5, "7": 4}, "2": {"2": 1}},
+        {"1": {"2": None, "7": 4}, "2": {"2": None}, "3": None, "4": None},
+    ),
+    "even-where-it-was-not-listed": (
+        {"1": {"2": 1}},
+        {"1": {"2": None}, "2": {"2": None}, "3": None, "4": None},
+    ),
+    "all-but-one-tells-as-much-as-one": (
+        {"1": {"2": 5}, "2": {"2": 8}},
+        {"1": {"2": None}, "2": {"2": None}, "3": None, "4": None},
+    ),
+    "one-that-only-the-hidden-have-is-not-named": ({"3": {"2": 1}, "5": {"2": 0}}, {"3": None, "4": None}),
+}
+
+
+@pytest.mark.parametrize(("having", "safe"), QUALIFICATIONS.values(), ids=QUALIFICATIONS)
 def test_which_qualifications_a_file_shows(
     having: Mapping[str, Mapping[str, int]], safe: Mapping[str, object]
 ) -> None:

@@ -220,31 +220,20 @@ def names_of(statuses: int) -> dict[str, Any]:
 MONITOR_KEYS: dict[str, Any] = {"source": "monitor", "qualifications": True, "fetch_status_names": True}
 
 
-@pytest.mark.parametrize(
-    ("poller", "most", "too_many", "text"),
-    [
-        pytest.param(
-            divera(), users(*range(1, 1001)), users(*range(1, 1002)), "1,001 statuses", id="users-statuses"
-        ),
-        pytest.param(
-            divera(**MONITOR_KEYS),
-            monitor_of(1000),
-            monitor_of(1001),
-            "1,001 statuses",
-            id="monitor-statuses",
-        ),
-        pytest.param(
-            divera(**MONITOR_KEYS), names_of(1000), names_of(1001), "1,001 statuses", id="monitor-names"
-        ),
-        pytest.param(
-            divera(**MONITOR_KEYS),
-            monitor_of(1000, qualifications=10),
-            monitor_of(911, qualifications=11),
-            "10,021 qualifications",
-            id="monitor-qualifications",
-        ),
-    ],
-)
+TOO_MUCH = {
+    "users-statuses": (divera(), users(*range(1, 1001)), users(*range(1, 1002)), "1,001 statuses"),
+    "monitor-statuses": (divera(**MONITOR_KEYS), monitor_of(1000), monitor_of(1001), "1,001 statuses"),
+    "monitor-names": (divera(**MONITOR_KEYS), names_of(1000), names_of(1001), "1,001 statuses"),
+    "monitor-qualifications": (
+        divera(**MONITOR_KEYS),
+        monitor_of(1000, qualifications=10),
+        monitor_of(911, qualifications=11),
+        "10,021 qualifications",
+    ),
+}
+
+
+@pytest.mark.parametrize(("poller", "most", "too_many", "text"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_an_answer_with_more_than_a_unit_can_have_is_rejected(
     poller: DiveraPoller, most: dict[str, Any], too_many: dict[str, Any], text: str
 ) -> None:
@@ -337,32 +326,26 @@ def test_no_monitor_is_no_data_and_never_zero(content: dict[str, Any]) -> None:
     assert failure.value.transient
 
 
-@pytest.mark.parametrize(
-    ("monitor", "text"),
-    [
-        pytest.param({"7": {"all": 1}, "x": {"all": 1}}, "entry 2 has no valid status id", id="key-no-id"),
-        pytest.param({"none": {"all": 1}}, "entry 1 has no valid status id", id="our-own-word-as-key"),
-        pytest.param({"07": {"all": 1}}, "entry 1 has no valid status id", id="key-with-a-zero-in-front"),
-        pytest.param({"7": {}}, "entry 1 has no valid count", id="no-count"),
-        pytest.param({"7": []}, "entry 1 has no valid count", id="entry-empty-in-php"),
-        pytest.param({"7": 5}, "entry 1 has no valid count", id="entry-a-number"),
-        pytest.param({"7": {"all": True}}, "entry 1 has no valid count", id="count-true"),
-        pytest.param({"7": {"all": "5"}}, "entry 1 has no valid count", id="count-text"),
-        pytest.param({"7": {"all": 5.0}}, "entry 1 has no valid count", id="count-float"),
-        pytest.param({"7": {"all": -1}}, "entry 1 has no valid count", id="count-negative"),
-        pytest.param({"7": {"all": 10**30}}, "entry 1 has no valid count", id="count-huge"),
-        pytest.param({"7": {"all": [{"id": 1}]}}, "entry 1 has no valid count", id="people-not-a-count"),
-        pytest.param(
-            {"7": {"all": 5, "qualification": 3}}, "entry 1 has no valid qualifications", id="no-object"
-        ),
-        pytest.param(
-            {"7": {"all": 5, "qualification": {"a": 3}}},
-            "entry 1 has no valid qualification id",
-            id="no-id",
-        ),
-        pytest.param({"7": entry(5, q2=True)}, "entry 1 has no valid count", id="qualification-true"),
-    ],
-)
+UNCOUNTABLE = {
+    "key-no-id": ({"7": {"all": 1}, "x": {"all": 1}}, "entry 2 has no valid status id"),
+    "our-own-word-as-key": ({"none": {"all": 1}}, "entry 1 has no valid status id"),
+    "key-with-a-zero-in-front": ({"07": {"all": 1}}, "entry 1 has no valid status id"),
+    "no-count": ({"7": {}}, "entry 1 has no valid count"),
+    "entry-empty-in-php": ({"7": []}, "entry 1 has no valid count"),
+    "entry-a-number": ({"7": 5}, "entry 1 has no valid count"),
+    "count-true": ({"7": {"all": True}}, "entry 1 has no valid count"),
+    "count-text": ({"7": {"all": "5"}}, "entry 1 has no valid count"),
+    "count-float": ({"7": {"all": 5.0}}, "entry 1 has no valid count"),
+    "count-negative": ({"7": {"all": -1}}, "entry 1 has no valid count"),
+    "count-huge": ({"7": {"all": 10**30}}, "entry 1 has no valid count"),
+    "people-not-a-count": ({"7": {"all": [{"id": 1}]}}, "entry 1 has no valid count"),
+    "no-object": ({"7": {"all": 5, "qualification": 3}}, "entry 1 has no valid qualifications"),
+    "no-id": ({"7": {"all": 5, "qualification": {"a": 3}}}, "entry 1 has no valid qualification id"),
+    "qualification-true": ({"7": entry(5, q2=True)}, "entry 1 has no valid count"),
+}
+
+
+@pytest.mark.parametrize(("monitor", "text"), UNCOUNTABLE.values(), ids=UNCOUNTABLE)
 def test_a_monitor_that_cannot_be_counted_is_rejected_as_a_whole(monitor: dict[str, Any], text: str) -> None:
     with pytest.raises(SourceError) as failure:
         read(divera(source="monitor", qualifications=True), pull(monitor))

@@ -34,27 +34,20 @@ def test_it_adds_up_the_people_of_its_statuses(keys: dict[str, Any], found: int)
     assert requirement(**keys).found(COUNTS, QUALIFICATIONS) == found
 
 
-@pytest.mark.parametrize(
-    ("when", "at", "applies"),
-    [
-        pytest.param([], "2026-11-22T03:00", True, id="always"),
-        pytest.param(
-            [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-20T06:00", True, id="fri"
-        ),
-        pytest.param(
-            [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-20T18:00", False, id="end"
-        ),
-        pytest.param(
-            [{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-21T08:00", False, id="sat"
-        ),
-        pytest.param(
-            [{"from": "06:00", "to": "07:00"}, {"days": ["sat"], "from": "22:00", "to": "02:00"}],
-            "2026-11-22T01:00",
-            True,
-            id="the-second-hours-after-midnight",
-        ),
-    ],
-)
+WITHIN = {
+    "always": ([], "2026-11-22T03:00", True),
+    "fri": ([{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-20T06:00", True),
+    "end": ([{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-20T18:00", False),
+    "sat": ([{"days": ["mon-fri"], "from": "06:00", "to": "18:00"}], "2026-11-21T08:00", False),
+    "the-second-hours-after-midnight": (
+        [{"from": "06:00", "to": "07:00"}, {"days": ["sat"], "from": "22:00", "to": "02:00"}],
+        "2026-11-22T01:00",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("when", "at", "applies"), WITHIN.values(), ids=WITHIN)
 def test_it_applies_within_its_hours(when: list[Any], at: str, applies: bool) -> None:
     assert requirement(when=when).applies(datetime.fromisoformat(at).replace(tzinfo=BERLIN)) is applies
 

@@ -348,22 +348,15 @@ def test_a_group_has_its_targets_and_their_items_alone(by: By | None) -> None:
     assert OF_GROUPS.states(past, asked) is None
 
 
-@pytest.mark.parametrize(
-    ("settings", "asked", "why"),
-    [
-        pytest.param(
-            OF_GROUPS, {"group": "shopp"}, 'no group "shopp" in the config; did you mean "shop"?', id="near"
-        ),
-        pytest.param(OF_GROUPS, {"group": "x"}, "; there is: shop, jobs", id="far"),
-        pytest.param(poller("PROD"), {"group": "x"}, "; no target has one", id="none"),
-        pytest.param(
-            OF_GROUPS,
-            {"group": "jobs", "target": "PROD"},
-            '"PROD" is not in the group "jobs"',
-            id="of another",
-        ),
-    ],
-)
+UNFIT = {
+    "near": (OF_GROUPS, {"group": "shopp"}, 'no group "shopp" in the config; did you mean "shop"?'),
+    "far": (OF_GROUPS, {"group": "x"}, "; there is: shop, jobs"),
+    "none": (poller("PROD"), {"group": "x"}, "; no target has one"),
+    "of another": (OF_GROUPS, {"group": "jobs", "target": "PROD"}, '"PROD" is not in the group "jobs"'),
+}
+
+
+@pytest.mark.parametrize(("settings", "asked", "why"), UNFIT.values(), ids=UNFIT)
 def test_a_group_that_does_not_fit_says_why(settings: ServersPoller, asked: dict[str, str], why: str) -> None:
     with pytest.raises(AskedError, match=re.escape(why)):
         settings.past_board(FakePast(poller="apps", now=NOW), Asked(first=TODAY, last=TODAY, options=asked))

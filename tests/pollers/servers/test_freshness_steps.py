@@ -104,42 +104,28 @@ def test_a_clock_that_is_set_back_makes_nothing_begin_later_than_now() -> None:
 # -- troubles ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("results", "standing"),
-    [
-        pytest.param([seen(0, computed=0)], [], id="fresh: none"),
-        pytest.param([seen(0, computed=-10)], [], id="late: none"),
-        pytest.param([seen(0, computed=-20)], ["stale"], id="stale"),
-        pytest.param([seen(0, computed=5)], ["future"], id="future"),
-        pytest.param([broken(0, "unreachable")], ["unreachable"], id="unreachable"),
-        pytest.param(
-            [seen(0, computed=-20), broken(1, "unreachable")],
-            ["stale", "unreachable"],
-            id="stale, then silent",
-        ),
-        pytest.param(
-            [seen(0, computed=-20), broken(1, "invalid"), broken(2, "unreachable")],
-            ["stale", "invalid", "unreachable"],
-            id="worse and worse",
-        ),
-        pytest.param(
-            [broken(1, "unreachable"), broken(2, "invalid")],
-            ["invalid"],
-            id="an answer at least ends silence",
-        ),
-        pytest.param(
-            [seen(0, computed=5), broken(1, "unreachable"), seen(2, computed=-20)],
-            ["stale"],
-            id="an age ends what was known of the age",
-        ),
-        pytest.param(
-            [seen(0, computed=-20), broken(1, "unreachable"), seen(2, computed=2)], [], id="all is well again"
-        ),
-        pytest.param(
-            [seen(0, computed=0), broken(1, "unreachable")], ["unreachable"], id="nothing was hidden"
-        ),
-    ],
-)
+STANDING = {
+    "fresh: none": ([seen(0, computed=0)], []),
+    "late: none": ([seen(0, computed=-10)], []),
+    "stale": ([seen(0, computed=-20)], ["stale"]),
+    "future": ([seen(0, computed=5)], ["future"]),
+    "unreachable": ([broken(0, "unreachable")], ["unreachable"]),
+    "stale, then silent": ([seen(0, computed=-20), broken(1, "unreachable")], ["stale", "unreachable"]),
+    "worse and worse": (
+        [seen(0, computed=-20), broken(1, "invalid"), broken(2, "unreachable")],
+        ["stale", "invalid", "unreachable"],
+    ),
+    "an answer at least ends silence": ([broken(1, "unreachable"), broken(2, "invalid")], ["invalid"]),
+    "an age ends what was known of the age": (
+        [seen(0, computed=5), broken(1, "unreachable"), seen(2, computed=-20)],
+        ["stale"],
+    ),
+    "all is well again": ([seen(0, computed=-20), broken(1, "unreachable"), seen(2, computed=2)], []),
+    "nothing was hidden": ([seen(0, computed=0), broken(1, "unreachable")], ["unreachable"]),
+}
+
+
+@pytest.mark.parametrize(("results", "standing"), STANDING.values(), ids=STANDING)
 def test_what_can_not_be_seen_any_more_still_stands(
     results: list[CheckResult], standing: list[State]
 ) -> None:

@@ -53,56 +53,48 @@ HOURS: list[Hour] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("by", "rows"),
-    [
-        pytest.param(
-            None, [("STAGE", 10, 0, None), ("PROD", 240, 234, 200.0)], id="least within the limit first"
-        ),
-        pytest.param(
-            "hour",
-            [
-                ("STAGE", "2026-10-25", "02:00 UTC+02:00", "Sun", 10, 0, None),
-                ("PROD", "2026-10-25", "00:00", "Sun", 60, 60, 90.0),
-                ("PROD", "2026-10-25", "02:00 UTC+02:00", "Sun", 60, 59, 100.0),
-                ("PROD", "2026-10-25", "02:00 UTC+01:00", "Sun", 60, 58, 200.0),
-                ("PROD", "2026-11-01", "12:00", "Sun", 60, 57, None),
-            ],
-            id="an hour that comes twice is two",
-        ),
-        pytest.param(
-            "day",
-            [
-                ("STAGE", "2026-10-25", "Sun", 10, 0, None),
-                ("PROD", "2026-10-25", "Sun", 180, 177, 200.0),
-                ("PROD", "2026-11-01", "Sun", 60, 57, None),
-            ],
-            id="days are local",
-        ),
-        pytest.param(
-            "weekday", [("STAGE", "Sun", 10, 0, None), ("PROD", "Sun", 240, 234, 200.0)], id="weekday"
-        ),
-        pytest.param(
-            "week",
-            [
-                ("STAGE", "2026-W43", 10, 0, None),
-                ("PROD", "2026-W43", 180, 177, 200.0),
-                ("PROD", "2026-W44", 60, 57, None),
-            ],
-            id="week",
-        ),
-        pytest.param(
-            "month",
-            [
-                ("STAGE", "2026-10", 10, 0, None),
-                ("PROD", "2026-10", 180, 177, 200.0),
-                ("PROD", "2026-11", 60, 57, None),
-            ],
-            id="month",
-        ),
-        pytest.param("year", [("STAGE", "2026", 10, 0, None), ("PROD", "2026", 240, 234, 200.0)], id="year"),
-    ],
-)
+HOURS_TOGETHER = {
+    "least within the limit first": (None, [("STAGE", 10, 0, None), ("PROD", 240, 234, 200.0)]),
+    "an hour that comes twice is two": (
+        "hour",
+        [
+            ("STAGE", "2026-10-25", "02:00 UTC+02:00", "Sun", 10, 0, None),
+            ("PROD", "2026-10-25", "00:00", "Sun", 60, 60, 90.0),
+            ("PROD", "2026-10-25", "02:00 UTC+02:00", "Sun", 60, 59, 100.0),
+            ("PROD", "2026-10-25", "02:00 UTC+01:00", "Sun", 60, 58, 200.0),
+            ("PROD", "2026-11-01", "12:00", "Sun", 60, 57, None),
+        ],
+    ),
+    "days are local": (
+        "day",
+        [
+            ("STAGE", "2026-10-25", "Sun", 10, 0, None),
+            ("PROD", "2026-10-25", "Sun", 180, 177, 200.0),
+            ("PROD", "2026-11-01", "Sun", 60, 57, None),
+        ],
+    ),
+    "weekday": ("weekday", [("STAGE", "Sun", 10, 0, None), ("PROD", "Sun", 240, 234, 200.0)]),
+    "week": (
+        "week",
+        [
+            ("STAGE", "2026-W43", 10, 0, None),
+            ("PROD", "2026-W43", 180, 177, 200.0),
+            ("PROD", "2026-W44", 60, 57, None),
+        ],
+    ),
+    "month": (
+        "month",
+        [
+            ("STAGE", "2026-10", 10, 0, None),
+            ("PROD", "2026-10", 180, 177, 200.0),
+            ("PROD", "2026-11", 60, 57, None),
+        ],
+    ),
+    "year": ("year", [("STAGE", "2026", 10, 0, None), ("PROD", "2026", 240, 234, 200.0)]),
+}
+
+
+@pytest.mark.parametrize(("by", "rows"), HOURS_TOGETHER.values(), ids=HOURS_TOGETHER)
 def test_hours_are_put_together(by: By | None, rows: list[tuple[object, ...]]) -> None:
     assert table(HOURS, by) == rows
 

@@ -62,50 +62,34 @@ def steps_of(
     return [(f"{at:%H:%M}", None if lag_s is None else lag_s / 60) for at, lag_s in found]
 
 
-@pytest.mark.parametrize(
-    ("rows", "hours", "steps"),
-    [
-        pytest.param(
-            {"08:10": 1, "08:20": 2},
-            {"08": 42},
-            {"08:00": 42, "08:15": 12, "08:30": 27, "08:45": 42},
-            id="data that stands still grows older, and before its first change it was no older than that",
-        ),
-        pytest.param(
-            {"07:50": 1, "08:20": 2},
-            {"07": 10, "08": 42},
-            {"08:00": 26, "08:15": 31, "08:30": 27, "08:45": 42},
-            id="the hour before tells how old it was at the begin",
-        ),
-        pytest.param(
-            {"08:00": 1},
-            {"08": 20},
-            {"08:00": 16, "08:15": 20, "08:30": None, "08:45": None},
-            id="looked until then",
-        ),
-        pytest.param(
-            {"07:50": 1}, {"07": 10}, dict.fromkeys(("08:00", "08:15", "08:30", "08:45")), id="nobody looked"
-        ),
-        pytest.param(
-            {"08:00": 1, "08:20": None, "08:40": 41},
-            {"08": 60},
-            {"08:00": 16, "08:15": 21, "08:30": 46, "08:45": 60},
-            id="while it sent no time nobody knows",
-        ),
-        pytest.param(
-            {"07:50": 1, "08:05": None},
-            {"07": 10, "08": 15},
-            {"08:00": 15, "08:15": None, "08:30": None, "08:45": None},
-            id="it sent no time any more",
-        ),
-        pytest.param(
-            {"08:00": None},
-            {"08": None},
-            dict.fromkeys(("08:00", "08:15", "08:30", "08:45")),
-            id="never a time",
-        ),
-    ],
-)
+LARGEST = {
+    "data that stands still grows older, and before its first change it was no older than that": (
+        {"08:10": 1, "08:20": 2},
+        {"08": 42},
+        {"08:00": 42, "08:15": 12, "08:30": 27, "08:45": 42},
+    ),
+    "the hour before tells how old it was at the begin": (
+        {"07:50": 1, "08:20": 2},
+        {"07": 10, "08": 42},
+        {"08:00": 26, "08:15": 31, "08:30": 27, "08:45": 42},
+    ),
+    "looked until then": ({"08:00": 1}, {"08": 20}, {"08:00": 16, "08:15": 20, "08:30": None, "08:45": None}),
+    "nobody looked": ({"07:50": 1}, {"07": 10}, dict.fromkeys(("08:00", "08:15", "08:30", "08:45"))),
+    "while it sent no time nobody knows": (
+        {"08:00": 1, "08:20": None, "08:40": 41},
+        {"08": 60},
+        {"08:00": 16, "08:15": 21, "08:30": 46, "08:45": 60},
+    ),
+    "it sent no time any more": (
+        {"07:50": 1, "08:05": None},
+        {"07": 10, "08": 15},
+        {"08:00": 15, "08:15": None, "08:30": None, "08:45": None},
+    ),
+    "never a time": ({"08:00": None}, {"08": None}, dict.fromkeys(("08:00", "08:15", "08:30", "08:45"))),
+}
+
+
+@pytest.mark.parametrize(("rows", "hours", "steps"), LARGEST.values(), ids=LARGEST)
 def test_a_quarter_of_an_hour_has_the_largest_lag_that_was_found_in_it(
     rows: dict[str, float | None], hours: dict[str, float | None], steps: dict[str, float | None]
 ) -> None:

@@ -21,6 +21,7 @@ from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.pollers.servers.targets.target import Target
 
 URL = "https://app.example/version"
+SQLITE = {"url": "sqlite:////a"}
 OF_SHOPS = {"B": {"url": URL, "group": "shops"}}
 
 
@@ -99,57 +100,37 @@ def test_a_target_goes_before_the_defaults_key_by_key() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("target", "fault"),
-    [
-        pytest.param({"file": "a/*.csv"}, "PROD.file: must be an absolute path", id="a relative path"),
-        pytest.param({"file": "/a\n"}, "PROD.file: contains a control", id="a line break"),
-        pytest.param(
-            {"file": "/a/*", "header": "Age"}, "PROD.header: has no effect with `file`", id="header"
-        ),
-        pytest.param({"file": "/a/*", "format": "epoch"}, "PROD.format: has no effect", id="a format"),
-        pytest.param(
-            {"file": "/a/*", "each": {"items": "a", "time": "b"}}, "PROD.each: has no effect", id="files"
-        ),
-        pytest.param(
-            {"url": URL, "header": "Age", "each": {"items": "a", "time": "b"}},
-            "PROD.header: has no effect with `each`",
-            id="a header of items",
-        ),
-        pytest.param({"url": URL, "each": {"items": "a"}}, "PROD.each.time: is missing", id="items, no time"),
-        pytest.param(
-            {"url": URL, "each": {"items": "a[", "time": "b"}}, "each.items: is not JMESPath", id="no path"
-        ),
-        pytest.param({"sql": {"query": "SELECT 1"}}, "PROD.sql.url: is missing", id="no database"),
-        pytest.param({"sql": {"url": "sqlite:////a"}}, "PROD.sql.query: is missing", id="no query"),
-        *(
-            pytest.param(
-                {"sql": {"url": "sqlite:////a", "query": query}}, "sql.query: must be a SELECT", id=query[:30]
-            )
-            for query in (
-                "delete from t",
-                "/* SELECT */ -- SELECT\n (drop table t)",
-                "/**/" * 2400,
-                "/* SELECT 1",
-            )
-        ),
-        pytest.param(
-            {"sql": {"url": "sqlite:///a", "query": "SELECT 1"}},
-            "by its absolute path",
-            id="a relative database",
-        ),
-        pytest.param(
-            {"sql": {"url": "oracle://Zq7-x@h", "query": "SELECT 1"}},
-            "sql.url: must be sqlite",
-            id="another kind",
-        ),
-        pytest.param(
-            {"sql": {"url": "sqlite:////a", "query": "SELECT 1"}, "timeout": "1h"},
-            "PROD.timeout: is longer than a fifth of `every`",
-            id="a long timeout",
-        ),
-    ],
-)
+FAULTS_OF_SOURCES = {
+    "a relative path": ({"file": "a/*.csv"}, "PROD.file: must be an absolute path"),
+    "a line break": ({"file": "/a\n"}, "PROD.file: contains a control"),
+    "header": ({"file": "/a/*", "header": "Age"}, "PROD.header: has no effect with `file`"),
+    "a format": ({"file": "/a/*", "format": "epoch"}, "PROD.format: has no effect"),
+    "files": ({"file": "/a/*", "each": {"items": "a", "time": "b"}}, "PROD.each: has no effect"),
+    "a header of items": (
+        {"url": URL, "header": "Age", "each": {"items": "a", "time": "b"}},
+        "PROD.header: has no effect with `each`",
+    ),
+    "items, no time": ({"url": URL, "each": {"items": "a"}}, "PROD.each.time: is missing"),
+    "no path": ({"url": URL, "each": {"items": "a[", "time": "b"}}, "each.items: is not JMESPath"),
+    "no database": ({"sql": {"query": "SELECT 1"}}, "PROD.sql.url: is missing"),
+    "no query": ({"sql": SQLITE}, "PROD.sql.query: is missing"),
+    "delete": ({"sql": {**SQLITE, "query": "delete from t"}}, "sql.query: must be a SELECT"),
+    "a comment with SELECT": (
+        {"sql": {**SQLITE, "query": "/* SELECT */ -- SELECT\n (drop table t)"}},
+        "sql.query: must be a SELECT",
+    ),
+    "only comments": ({"sql": {**SQLITE, "query": "/**/" * 2400}}, "sql.query: must be a SELECT"),
+    "half a comment": ({"sql": {**SQLITE, "query": "/* SELECT 1"}}, "sql.query: must be a SELECT"),
+    "a relative database": ({"sql": {"url": "sqlite:///a", "query": "SELECT 1"}}, "by its absolute path"),
+    "another kind": ({"sql": {"url": "oracle://Zq7-x@h", "query": "SELECT 1"}}, "sql.url: must be sqlite"),
+    "a long timeout": (
+        {"sql": {**SQLITE, "query": "SELECT 1"}, "timeout": "1h"},
+        "PROD.timeout: is longer than a fifth of `every`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("target", "fault"), FAULTS_OF_SOURCES.values(), ids=FAULTS_OF_SOURCES)
 def test_what_is_wrong_with_files_and_databases_is_said(target: dict[str, Any], fault: str) -> None:
     (said,) = faults(targets={"PROD": target})
     assert fault in said
@@ -236,125 +217,87 @@ def test_other_parameters_are_accepted(name: str) -> None:
     assert request_of(one_target({"url": url})).url == url
 
 
-@pytest.mark.parametrize(
-    ("target", "fault"),
-    [
-        pytest.param({"url": "ftp://x"}, "PROD.url: must begin with https", id="no web address"),
-        pytest.param({"url": "https://a:b@x/"}, "PROD.url: contains a user or a password", id="a password"),
-        pytest.param(
-            {"url": URL + "?token=abc"},
-            'PROD.url: contains a key ("token=..."), but messages show URLs',
-            id="a key in the URL",
-        ),
-        pytest.param({"field": ""}, "PROD.field: must not be empty", id="no field"),
-        pytest.param(
-            {"field": "a..b"}, "PROD.field: must be the name of a field", id="a field without a name"
-        ),
-        pytest.param(
-            {"format": "is"}, 'PROD.format: is not a time format; did you mean "iso"?', id="misspelt"
-        ),
-        pytest.param({"format": "noon"}, "PROD.format: is not a time format; write one of iso", id="no form"),
-        pytest.param(
-            {"format": "%H:%M"}, "is not a format with a full date and time", id="a time without its day"
-        ),
-        pytest.param(
-            {"format": "%Y-%m-%d"}, "is not a format with a full date and time", id="a day without its time"
-        ),
-        pytest.param(
-            {"format": "%Y%m%d %I:%M"}, "is not a format with a full date and time", id="half of the day"
-        ),
-        pytest.param(
-            {"format": "%Q"}, "is not a format with a full date and time", id="no letter of strptime"
-        ),
-        pytest.param({"format": "%Y%m%d%H%M %Z"}, "PROD.format: contains %Z", id="a zone that is forgotten"),
-        pytest.param(
-            {"timezone": "Europe/Berln"},
-            'PROD.timezone: unknown time zone; did you mean "Europe/Berlin"?',
-            id="no zone",
-        ),
-        pytest.param({"stale_after": 900}, "PROD.stale_after: must be a duration", id="a bare number"),
-        pytest.param(
-            {"late_after": "20m"}, "PROD.late_after: is longer than `stale_after`", id="late after stale"
-        ),
-        pytest.param({"remind_every": "1s"}, "at least 1 minute", id="each second"),
-        pytest.param({"record": "yes"}, "PROD.record: must be true or false", id="a word for true"),
-        pytest.param(
-            {"timeout": "13s"}, "PROD.timeout: is longer than a fifth of `every` (12s)", id="a long timeout"
-        ),
-        pytest.param({"headers": {"a b": "Zq7-x"}}, '"a b" is not a header name', id="a header's name"),
-        pytest.param({"headers": {"Host": "other"}}, '"Host" is set by tallyd itself', id="a header of ours"),
-        pytest.param(
-            {"headers": {"X-A": "ab\ncd"}}, "PROD.headers.X-A: contains a line break", id="two lines"
-        ),
-        pytest.param({"headers": {"X-A": "日本語です"}}, "cannot be sent in a header", id="no Latin letters"),
-        pytest.param(
-            {"headers": {"X-A": "abcd", "x-a": "efgh"}}, "names a header twice", id="a header twice"
-        ),
-        pytest.param({"headers": {"X-A": "env:NOT_THERE"}}, "NOT_THERE is not set", id="no such variable"),
-        pytest.param(
-            {"url": "http://app.example/", "headers": {"X-Key": "Zq7-x"}},
-            "PROD.url: begins with http://, which would send the header X-Key unencrypted",
-            id="a key over http",
-        ),
-        pytest.param({"ca_file": "gone.pem"}, "gone.pem is missing", id="no such CA file"),
-        pytest.param(
-            {"client_cert": "gone.pem"},
-            "gone.pem is missing. Put a certificate and its private key there (PEM).",
-            id="no such certificate",
-        ),
-        pytest.param({"field": "jobs[0"}, "PROD.field: is not JMESPath", id="half of JMESPath"),
-        pytest.param(
-            {"field": "jobs[?starts_wth(a, 'b')]"},
-            'PROD.field: calls starts_wth(), which is no function of JMESPath; did you mean "starts_with"?',
-            id="no function",
-        ),
-        pytest.param(
-            {"url": URL, "each": {"items": "keys(a, b)", "time": "b"}},
-            "PROD.each.items: calls keys() with 2; it has 1 argument",
-            id="an argument too many",
-        ),
-        pytest.param(
-            {"field": "a[0:1] | [merge()]"},
-            "PROD.field: calls merge() with 0; it has at least 1 argument",
-            id="no argument",
-        ),
-        pytest.param({"header": "a b"}, 'PROD.header: "a b" is not a header name', id="no header"),
-        pytest.param({"text": "(a"}, "PROD.text: is not a regular expression", id="half an expression"),
-        pytest.param(
-            {"text": "(?<=at )(.+)"}, "PROD.text: is not a regular expression of RE2", id="look-around"
-        ),
-        pytest.param({"text": "a(b)(c)"}, "PROD.text: must have exactly one group", id="two groups"),
-        pytest.param({"file": "/a/*"}, "PROD: has `url` and `file`; write one of", id="two sources"),
-        pytest.param({"method": "PUT"}, "PROD.method: must be one of", id="a method that changes"),
-        pytest.param({"body": "x"}, 'PROD.body: is only sent with "method": "POST"', id="a body to GET"),
-        pytest.param({"method": "HEAD"}, "the time must be in a `header`", id="no body to read"),
-        pytest.param(
-            {"auth": {"user": "me"}}, "PROD.auth: must have `user` and `password`, or", id="no password"
-        ),
-        pytest.param(
-            {"auth": {"user": "me", "password": "Zq7-x", "bearer": "Zq8-x"}},
-            "PROD.auth: must have `user` and `password`, or `bearer` alone",
-            id="both",
-        ),
-        pytest.param(
-            {"auth": {"user": "m:e", "password": "Zq7-x"}}, "a `user` with a colon", id="a user's colon"
-        ),
-        pytest.param(
-            {"auth": {"bearer": "Zq7-x"}, "headers": {"authorization": "Zq8-x"}},
-            "PROD.auth: sets the header Authorization, which is also in `headers`",
-            id="who asks, twice",
-        ),
-        pytest.param(
-            {"url": "http://app.example/", "auth": {"bearer": "Zq7-x"}},
-            "would send the header Authorization unencrypted",
-            id="a token over http",
-        ),
-        pytest.param({"ca_file": "."}, "cannot be read", id="a folder as CA file"),
-        pytest.param(
-            {"stale_afer": "1m"}, 'PROD.stale_afer: unknown key; did you mean "stale_after"?', id="key"
-        ),
-    ],
-)
+FAULTS_OF_TARGETS = {
+    "no web address": ({"url": "ftp://x"}, "PROD.url: must begin with https"),
+    "a password": ({"url": "https://a:b@x/"}, "PROD.url: contains a user or a password"),
+    "a key in the URL": (
+        {"url": URL + "?token=abc"},
+        'PROD.url: contains a key ("token=..."), but messages show URLs',
+    ),
+    "no field": ({"field": ""}, "PROD.field: must not be empty"),
+    "a field without a name": ({"field": "a..b"}, "PROD.field: must be the name of a field"),
+    "misspelt": ({"format": "is"}, 'PROD.format: is not a time format; did you mean "iso"?'),
+    "no form": ({"format": "noon"}, "PROD.format: is not a time format; write one of iso"),
+    "a time without its day": ({"format": "%H:%M"}, "is not a format with a full date and time"),
+    "a day without its time": ({"format": "%Y-%m-%d"}, "is not a format with a full date and time"),
+    "half of the day": ({"format": "%Y%m%d %I:%M"}, "is not a format with a full date and time"),
+    "no letter of strptime": ({"format": "%Q"}, "is not a format with a full date and time"),
+    "a zone that is forgotten": ({"format": "%Y%m%d%H%M %Z"}, "PROD.format: contains %Z"),
+    "no zone": (
+        {"timezone": "Europe/Berln"},
+        'PROD.timezone: unknown time zone; did you mean "Europe/Berlin"?',
+    ),
+    "a bare number": ({"stale_after": 900}, "PROD.stale_after: must be a duration"),
+    "late after stale": ({"late_after": "20m"}, "PROD.late_after: is longer than `stale_after`"),
+    "each second": ({"remind_every": "1s"}, "at least 1 minute"),
+    "a word for true": ({"record": "yes"}, "PROD.record: must be true or false"),
+    "a long timeout": ({"timeout": "13s"}, "PROD.timeout: is longer than a fifth of `every` (12s)"),
+    "a header's name": ({"headers": {"a b": "Zq7-x"}}, '"a b" is not a header name'),
+    "a header of ours": ({"headers": {"Host": "other"}}, '"Host" is set by tallyd itself'),
+    "two lines": ({"headers": {"X-A": "ab\ncd"}}, "PROD.headers.X-A: contains a line break"),
+    "no Latin letters": ({"headers": {"X-A": "日本語です"}}, "cannot be sent in a header"),
+    "a header twice": ({"headers": {"X-A": "abcd", "x-a": "efgh"}}, "names a header twice"),
+    "no such variable": ({"headers": {"X-A": "env:NOT_THERE"}}, "NOT_THERE is not set"),
+    "a key over http": (
+        {"url": "http://app.example/", "headers": {"X-Key": "Zq7-x"}},
+        "PROD.url: begins with http://, which would send the header X-Key unencrypted",
+    ),
+    "no such CA file": ({"ca_file": "gone.pem"}, "gone.pem is missing"),
+    "no such certificate": (
+        {"client_cert": "gone.pem"},
+        "gone.pem is missing. Put a certificate and its private key there (PEM).",
+    ),
+    "half of JMESPath": ({"field": "jobs[0"}, "PROD.field: is not JMESPath"),
+    "no function": (
+        {"field": "jobs[?starts_wth(a, 'b')]"},
+        'PROD.field: calls starts_wth(), which is no function of JMESPath; did you mean "starts_with"?',
+    ),
+    "an argument too many": (
+        {"url": URL, "each": {"items": "keys(a, b)", "time": "b"}},
+        "PROD.each.items: calls keys() with 2; it has 1 argument",
+    ),
+    "no argument": (
+        {"field": "a[0:1] | [merge()]"},
+        "PROD.field: calls merge() with 0; it has at least 1 argument",
+    ),
+    "no header": ({"header": "a b"}, 'PROD.header: "a b" is not a header name'),
+    "half an expression": ({"text": "(a"}, "PROD.text: is not a regular expression"),
+    "look-around": ({"text": "(?<=at )(.+)"}, "PROD.text: is not a regular expression of RE2"),
+    "two groups": ({"text": "a(b)(c)"}, "PROD.text: must have exactly one group"),
+    "two sources": ({"file": "/a/*"}, "PROD: has `url` and `file`; write one of"),
+    "a method that changes": ({"method": "PUT"}, "PROD.method: must be one of"),
+    "a body to GET": ({"body": "x"}, 'PROD.body: is only sent with "method": "POST"'),
+    "no body to read": ({"method": "HEAD"}, "the time must be in a `header`"),
+    "no password": ({"auth": {"user": "me"}}, "PROD.auth: must have `user` and `password`, or"),
+    "both": (
+        {"auth": {"user": "me", "password": "Zq7-x", "bearer": "Zq8-x"}},
+        "PROD.auth: must have `user` and `password`, or `bearer` alone",
+    ),
+    "a user's colon": ({"auth": {"user": "m:e", "password": "Zq7-x"}}, "a `user` with a colon"),
+    "who asks, twice": (
+        {"auth": {"bearer": "Zq7-x"}, "headers": {"authorization": "Zq8-x"}},
+        "PROD.auth: sets the header Authorization, which is also in `headers`",
+    ),
+    "a token over http": (
+        {"url": "http://app.example/", "auth": {"bearer": "Zq7-x"}},
+        "would send the header Authorization unencrypted",
+    ),
+    "a folder as CA file": ({"ca_file": "."}, "cannot be read"),
+    "key": ({"stale_afer": "1m"}, 'PROD.stale_afer: unknown key; did you mean "stale_after"?'),
+}
+
+
+@pytest.mark.parametrize(("target", "fault"), FAULTS_OF_TARGETS.values(), ids=FAULTS_OF_TARGETS)
 def test_what_is_wrong_with_a_target_is_said_at_its_place(
     tmp_path: Path, target: dict[str, Any], fault: str
 ) -> None:
@@ -385,61 +328,52 @@ def test_what_a_target_sets_goes_before_its_group_and_that_before_the_poller() -
     assert {name: policy.channels for name, policy in policies.items()} == {"A": ("shop",), "B": ()}
 
 
-@pytest.mark.parametrize(
-    ("keys", "fault"),
-    [
-        pytest.param({"targets": {}}, "targets: is empty", id="none"),
-        pytest.param(
-            {"targets": {"A": {}}},
-            "targets.A: has no `url`; write one of `url`, `file`, `sql`",
-            id="no address",
-        ),
-        pytest.param({"targets": {"A": URL}}, "targets.A: must be an object", id="an address alone"),
-        pytest.param({"targets": []}, "targets: must be an object", id="a list"),
-        pytest.param({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": must not contain', id="a slash"),
-        pytest.param({"targets": {"a\nb": {"url": URL}}}, "must not contain `/`, control", id="a line break"),
-        pytest.param({"targets": {" a": {"url": URL}}}, "without spaces around it", id="a space in front"),
-        pytest.param({"targets": {"": {"url": URL}}}, "must be a name", id="no name"),
-        pytest.param({"targets": {"x" * 201: {"url": URL}}}, "of more than 200 characters", id="a long name"),
-        pytest.param({"every": "0.5s"}, "every: must be at least 1 second", id="twice a second"),
-        pytest.param({"workers": 0}, "workers: must be 1 or more", id="nobody works"),
-        pytest.param({"workers": 1000}, "workers: must be 256 or less", id="too many"),
-        pytest.param({"write_every": "1s"}, "write_every: must be at least 1 minute", id="too often"),
-        pytest.param({"defaults": {"url": URL}}, "defaults.url: unknown key", id="an address for all"),
-        pytest.param(
-            {"groups": {"shop": {}}, "targets": OF_SHOPS},
-            'targets.B.group: is no group in `groups`; did you mean "shop"?',
-            id="a group without an entry",
-        ),
-        pytest.param(
-            {
-                "groups": {"shop": {}},
-                "defaults": {"group": "intern"},
-                "targets": {"A": {"url": URL, "group": "shop"}},
-            },
-            "defaults.group: is no group in `groups`",
-            id="the group of all has no entry",
-        ),
-        pytest.param(
-            {"groups": {"shops": {}, "shop": {}}, "targets": OF_SHOPS},
-            'groups.shop: is the group of no target; did you mean "shops"?',
-            id="a group without a target",
-        ),
-        pytest.param({"defaults": {"group": " x"}}, "defaults.group: must be a text without", id="spaces"),
-        pytest.param({"defaults": {"tags": [""]}}, "defaults.tags[0]: must", id="an empty tag"),
-        pytest.param({"defaults": {"channels": []}}, "defaults.channels: unknown key", id="channels of all"),
-        pytest.param(
-            {"targets": {"A": {"url": URL, "severity": "fatal"}}},
-            "targets.A.severity: must be",
-            id="no such severity",
-        ),
-        pytest.param(
-            {"defaults": {"late_after": "10m"}, "targets": {"A": {"url": URL, "stale_after": "5m"}}},
-            "targets.A.late_after: is longer than `stale_after`",
-            id="the default does not fit",
-        ),
-    ],
-)
+FAULTS_OF_POLLERS = {
+    "none": ({"targets": {}}, "targets: is empty"),
+    "no address": ({"targets": {"A": {}}}, "targets.A: has no `url`; write one of `url`, `file`, `sql`"),
+    "an address alone": ({"targets": {"A": URL}}, "targets.A: must be an object"),
+    "a list": ({"targets": []}, "targets: must be an object"),
+    "a slash": ({"targets": {"a/b": {"url": URL}}}, 'targets."a/b": must not contain'),
+    "a line break": ({"targets": {"a\nb": {"url": URL}}}, "must not contain `/`, control"),
+    "a space in front": ({"targets": {" a": {"url": URL}}}, "without spaces around it"),
+    "no name": ({"targets": {"": {"url": URL}}}, "must be a name"),
+    "a long name": ({"targets": {"x" * 201: {"url": URL}}}, "of more than 200 characters"),
+    "twice a second": ({"every": "0.5s"}, "every: must be at least 1 second"),
+    "nobody works": ({"workers": 0}, "workers: must be 1 or more"),
+    "too many": ({"workers": 1000}, "workers: must be 256 or less"),
+    "too often": ({"write_every": "1s"}, "write_every: must be at least 1 minute"),
+    "an address for all": ({"defaults": {"url": URL}}, "defaults.url: unknown key"),
+    "a group without an entry": (
+        {"groups": {"shop": {}}, "targets": OF_SHOPS},
+        'targets.B.group: is no group in `groups`; did you mean "shop"?',
+    ),
+    "the group of all has no entry": (
+        {
+            "groups": {"shop": {}},
+            "defaults": {"group": "intern"},
+            "targets": {"A": {"url": URL, "group": "shop"}},
+        },
+        "defaults.group: is no group in `groups`",
+    ),
+    "a group without a target": (
+        {"groups": {"shops": {}, "shop": {}}, "targets": OF_SHOPS},
+        'groups.shop: is the group of no target; did you mean "shops"?',
+    ),
+    "spaces": ({"defaults": {"group": " x"}}, "defaults.group: must be a text without"),
+    "an empty tag": ({"defaults": {"tags": [""]}}, "defaults.tags[0]: must"),
+    "channels of all": ({"defaults": {"channels": []}}, "defaults.channels: unknown key"),
+    "no such severity": (
+        {"targets": {"A": {"url": URL, "severity": "fatal"}}},
+        "targets.A.severity: must be",
+    ),
+    "the default does not fit": (
+        {"defaults": {"late_after": "10m"}, "targets": {"A": {"url": URL, "stale_after": "5m"}}},
+        "targets.A.late_after: is longer than `stale_after`",
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "fault"), FAULTS_OF_POLLERS.values(), ids=FAULTS_OF_POLLERS)
 def test_what_is_wrong_with_the_rest_is_said(keys: dict[str, Any], fault: str) -> None:
     (said,) = faults(**{"targets": {"PROD": {"url": URL}}, **keys})
     assert fault in said
@@ -511,23 +445,19 @@ def test_targets_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     assert [target.name for target in read(folder=tmp_path, targets_file="more.json").checked] == ["B", "C"]
 
 
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        pytest.param({"B": {"url": URL, "recrod": 1}}, "targets.B.recrod: unknown key; did you", id="a key"),
-        pytest.param(
-            {"B": {"url": URL, "stale_after": 5}}, "targets.B.stale_after: must be a dur", id="a value"
-        ),
-        pytest.param(
-            {"B": {"url": URL, "record": 1}}, "targets.B.record: must be true or false", id="as strict"
-        ),
-        pytest.param({"A": {"url": URL}}, "targets.A: is also in `targets_file`", id="in both"),
-        pytest.param({}, "targets: is empty", id="nothing in it"),
-        pytest.param("[]", "more.json: must be a JSON object", id="a list"),
-        pytest.param('{"B": {},', "more.json: invalid JSON at line 1", id="broken"),
-        pytest.param('{"B": {"url": 1, "url": 2}}', 'more.json: "url" occurs twice', id="a key twice"),
-    ],
-)
+FAULTS_OF_FILES = {
+    "a key": ({"B": {"url": URL, "recrod": 1}}, "targets.B.recrod: unknown key; did you"),
+    "a value": ({"B": {"url": URL, "stale_after": 5}}, "targets.B.stale_after: must be a dur"),
+    "as strict": ({"B": {"url": URL, "record": 1}}, "targets.B.record: must be true or false"),
+    "in both": ({"A": {"url": URL}}, "targets.A: is also in `targets_file`"),
+    "nothing in it": ({}, "targets: is empty"),
+    "a list": ("[]", "more.json: must be a JSON object"),
+    "broken": ('{"B": {},', "more.json: invalid JSON at line 1"),
+    "a key twice": ('{"B": {"url": 1, "url": 2}}', 'more.json: "url" occurs twice'),
+}
+
+
+@pytest.mark.parametrize(("content", "fault"), FAULTS_OF_FILES.values(), ids=FAULTS_OF_FILES)
 def test_what_is_wrong_with_their_file_is_said(tmp_path: Path, content: object, fault: str) -> None:
     written(tmp_path, content)
     targets = {} if content == {} else {"A": {"url": URL}}

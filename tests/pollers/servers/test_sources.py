@@ -228,26 +228,20 @@ def test_what_a_person_sees_of_it_has_no_secret(subject: Subject) -> None:
     assert CANARY not in shown.replace(f"orders-{CANARY}.db", "")
 
 
-@pytest.mark.parametrize(
-    ("keys", "body", "reason"),
-    [
-        pytest.param({"field": "jobs[?ok].at | [0]"}, b'{"jobs": []}', "without a value for", id="no job"),
-        pytest.param(
-            {"field": "max(a)"}, b'{"a": "x"}', "max(a) cannot be applied: max() got a text", id="no list"
-        ),
-        pytest.param(
-            {"field": "abs(a[0])"}, b'{"a": [[]]}', "cannot be applied: abs() got a list", id="no number"
-        ),
-        pytest.param({"field": "a[0].b"}, b'{"a": [{"b": {}}]}', "is an object, no time", id="an object"),
-        pytest.param({"field": "a[0]"}, b"<html>", "without JSON (a web page)", id="a page"),
-        pytest.param({"header": "X-Built"}, b"{}", "answered HTTP 200 without header X-Built", id="none"),
-        pytest.param(
-            {"text": "at (.*)"}, b"now", "answered HTTP 200 without a match of `text`", id="no text"
-        ),
-        pytest.param({"text": "now( at.*)?"}, b"now", "without a match of `text`", id="a part is missing"),
-        pytest.param({"text": "at (.*)"}, b"at \xff\xfe", "but the text found is no time", id="no UTF-8"),
-    ],
-)
+TIMELESS = {
+    "no job": ({"field": "jobs[?ok].at | [0]"}, b'{"jobs": []}', "without a value for"),
+    "no list": ({"field": "max(a)"}, b'{"a": "x"}', "max(a) cannot be applied: max() got a text"),
+    "no number": ({"field": "abs(a[0])"}, b'{"a": [[]]}', "cannot be applied: abs() got a list"),
+    "an object": ({"field": "a[0].b"}, b'{"a": [{"b": {}}]}', "is an object, no time"),
+    "a page": ({"field": "a[0]"}, b"<html>", "without JSON (a web page)"),
+    "none": ({"header": "X-Built"}, b"{}", "answered HTTP 200 without header X-Built"),
+    "no text": ({"text": "at (.*)"}, b"now", "answered HTTP 200 without a match of `text`"),
+    "a part is missing": ({"text": "now( at.*)?"}, b"now", "without a match of `text`"),
+    "no UTF-8": ({"text": "at (.*)"}, b"at \xff\xfe", "but the text found is no time"),
+}
+
+
+@pytest.mark.parametrize(("keys", "body", "reason"), TIMELESS.values(), ids=TIMELESS)
 def test_a_reply_without_the_time_says_what_is_missing(
     tmp_path: Path, keys: dict[str, Any], body: bytes, reason: str
 ) -> None:

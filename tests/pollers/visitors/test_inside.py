@@ -47,36 +47,22 @@ def test_if_more_leave_than_came_nobody_is_inside_and_the_balance_is_negative() 
     assert shown == {"in": 3, "out": 5, "inside": 0, "other": 2, "balance": -2, "corrected": 0}
 
 
-@pytest.mark.parametrize(
-    ("zone", "at", "now", "last", "following"),
-    [
-        pytest.param(
-            "Europe/Berlin", "04:00", "2026-11-20T03:59", "2026-11-19T04:00", "2026-11-20T04:00", id="before"
-        ),
-        pytest.param(
-            "Europe/Berlin", "04:00", "2026-11-20T04:00", "2026-11-20T04:00", "2026-11-21T04:00", id="exactly"
-        ),
-        pytest.param(
-            "Europe/Berlin",
-            "02:30",
-            "2026-03-29T12:00",
-            "2026-03-29T03:30",
-            "2026-03-30T02:30",
-            id="left out",
-        ),
-        pytest.param(
-            "Europe/Berlin",
-            "02:30",
-            "2026-10-25T02:45+01:00",
-            "2026-10-25T02:30+02:00",
-            "2026-10-26T02:30",
-            id="comes twice",
-        ),
-        pytest.param(
-            "Pacific/Apia", "04:00", "2011-12-31T12:00", "2011-12-31T04:00", "2012-01-01T04:00", id="no day"
-        ),
-    ],
-)
+RESETS = {
+    "before": ("Europe/Berlin", "04:00", "2026-11-20T03:59", "2026-11-19T04:00", "2026-11-20T04:00"),
+    "exactly": ("Europe/Berlin", "04:00", "2026-11-20T04:00", "2026-11-20T04:00", "2026-11-21T04:00"),
+    "left out": ("Europe/Berlin", "02:30", "2026-03-29T12:00", "2026-03-29T03:30", "2026-03-30T02:30"),
+    "comes twice": (
+        "Europe/Berlin",
+        "02:30",
+        "2026-10-25T02:45+01:00",
+        "2026-10-25T02:30+02:00",
+        "2026-10-26T02:30",
+    ),
+    "no day": ("Pacific/Apia", "04:00", "2011-12-31T12:00", "2011-12-31T04:00", "2012-01-01T04:00"),
+}
+
+
+@pytest.mark.parametrize(("zone", "at", "now", "last", "following"), RESETS.values(), ids=RESETS)
 def test_a_reset_is_the_local_time_of_each_day(
     zone: str, at: str, now: str, last: str, following: str
 ) -> None:

@@ -75,28 +75,23 @@ def test_an_interval_counts_at_the_minute_in_which_it_begins() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("changed", "rule"),
-    [
-        pytest.param({"in": True}, '"in" is not a whole number from 0 to 1,000,000', id="truth"),
-        pytest.param({"in": -1}, '"in" is not a whole number from 0 to 1,000,000', id="below zero"),
-        pytest.param(
-            {"out": MOST_PEOPLE + 1}, '"out" is not a whole number from 0 to 1,000,000', id="a counter"
-        ),
-        pytest.param({"out": "1"}, '"out" is not a whole number from 0 to 1,000,000', id="text"),
-        pytest.param({"start": 1}, '"start" is not a time in quotes', id="no time"),
-        pytest.param({"end": "09:01"}, "time does not match time_format", id="another form"),
-        pytest.param({"end": "2026-11-20 09:00:00"}, '"end" is not after "start"', id="no length"),
-        pytest.param(
-            {"start": "2026-11-18 09:00:00"}, '"end" is more than a day after "start"', id="two days"
-        ),
-        pytest.param(
-            {"end": "2026-11-20 14:00:00"},
-            "time is more than 5 minutes ahead of this machine's clock",
-            id="not over yet",
-        ),
-    ],
-)
+BAD_INTERVALS = {
+    "truth": ({"in": True}, '"in" is not a whole number from 0 to 1,000,000'),
+    "below zero": ({"in": -1}, '"in" is not a whole number from 0 to 1,000,000'),
+    "a counter": ({"out": MOST_PEOPLE + 1}, '"out" is not a whole number from 0 to 1,000,000'),
+    "text": ({"out": "1"}, '"out" is not a whole number from 0 to 1,000,000'),
+    "no time": ({"start": 1}, '"start" is not a time in quotes'),
+    "another form": ({"end": "09:01"}, "time does not match time_format"),
+    "no length": ({"end": "2026-11-20 09:00:00"}, '"end" is not after "start"'),
+    "two days": ({"start": "2026-11-18 09:00:00"}, '"end" is more than a day after "start"'),
+    "not over yet": (
+        {"end": "2026-11-20 14:00:00"},
+        "time is more than 5 minutes ahead of this machine's clock",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "rule"), BAD_INTERVALS.values(), ids=BAD_INTERVALS)
 def test_a_bad_interval_is_named_by_its_rule_and_never_by_its_value(
     changed: dict[str, Any], rule: str
 ) -> None:
@@ -130,35 +125,27 @@ def test_a_file_without_intervals_is_rejected(
     assert isinstance(caught.value, CutShortError) == may_go_on
 
 
-@pytest.mark.parametrize(
-    ("items", "content", "reason"),
-    [
-        pytest.param(
-            "a[].b[]", {"a": [{"x": []}]}, "record 1: is null, or there is nothing at a", id="no inner list"
-        ),
-        pytest.param("a[].b[]", {"x": []}, "has no list of intervals at a[].b[]", id="no outer list"),
-        pytest.param("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is null", id="in one of two"),
-        pytest.param(
-            "a.*.b[]", {"a": {"x": {}}}, "record 1: is null, or there is nothing at a", id="in an object"
-        ),
-        pytest.param(
-            "a[]", {"a": [interval(), None]}, "record 2: is null, or there is nothing at a", id="a null"
-        ),
-        pytest.param(
-            "sort_by(a, &b)[]",
-            {"a": [{"b": 1}, {"b": "x"}]},
-            "intervals.items cannot be applied to this file: sort_by() got a text",
-            id="a function for other values",
-        ),
-        pytest.param("a[?x]", {"a": [interval()]}, "has no list of intervals at a[?x]", id="a wrong filter"),
-        pytest.param(
-            "a[].{start: start, end: end, in: c[?n=='in'].v | [0], out: out}",
-            {"a": [interval(c=[])]},
-            'record 1: "in" is not a whole number',
-            id="no counter of that name",
-        ),
-    ],
-)
+WRONG_QUERIES = {
+    "no inner list": ("a[].b[]", {"a": [{"x": []}]}, "record 1: is null, or there is nothing at a"),
+    "no outer list": ("a[].b[]", {"x": []}, "has no list of intervals at a[].b[]"),
+    "in one of two": ("a[].b[]", {"a": [{"b": []}, {"x": []}]}, "record 1: is null"),
+    "in an object": ("a.*.b[]", {"a": {"x": {}}}, "record 1: is null, or there is nothing at a"),
+    "a null": ("a[]", {"a": [interval(), None]}, "record 2: is null, or there is nothing at a"),
+    "a function for other values": (
+        "sort_by(a, &b)[]",
+        {"a": [{"b": 1}, {"b": "x"}]},
+        "intervals.items cannot be applied to this file: sort_by() got a text",
+    ),
+    "a wrong filter": ("a[?x]", {"a": [interval()]}, "has no list of intervals at a[?x]"),
+    "no counter of that name": (
+        "a[].{start: start, end: end, in: c[?n=='in'].v | [0], out: out}",
+        {"a": [interval(c=[])]},
+        'record 1: "in" is not a whole number',
+    ),
+}
+
+
+@pytest.mark.parametrize(("items", "content", "reason"), WRONG_QUERIES.values(), ids=WRONG_QUERIES)
 def test_a_wrong_query_never_makes_a_file_look_empty(items: str, content: object, reason: str) -> None:
     with pytest.raises(RejectedError, match=re.escape(reason)):
         reading(items=items).whole(json.dumps(content).encode())

@@ -161,44 +161,35 @@ def test_days_are_read_once_each() -> None:
     assert park.records.reads == 4, "today, yesterday, and the day that ended a day ago"
 
 
-@pytest.mark.parametrize(
-    ("zone", "before", "midnight", "ended", "began"),
-    [
-        pytest.param(
-            "Europe/Berlin", "2026-10-25T23:55", "2026-10-26T00:00", "2026-10-25", "2026-10-26", id="25 hours"
-        ),
-        pytest.param(
-            "Europe/Berlin", "2026-03-29T23:55", "2026-03-30T00:00", "2026-03-29", "2026-03-30", id="23 hours"
-        ),
-        pytest.param(
-            "America/Santiago",
-            "2026-09-05T23:55",
-            "2026-09-06T01:00",
-            "2026-09-05",
-            "2026-09-06",
-            id="a midnight that does not exist",
-        ),
-        pytest.param(
-            "America/Havana",
-            "2026-10-31T23:55",
-            "2026-11-01T00:00-04:00",
-            "2026-10-31",
-            "2026-11-01",
-            id="a midnight that comes twice",
-        ),
-        pytest.param(
-            "Pacific/Apia",
-            "2011-12-29T23:55",
-            "2011-12-31T00:00",
-            "2011-12-29",
-            "2011-12-31",
-            id="a day that is left out",
-        ),
-        pytest.param(
-            "Asia/Kathmandu", "2026-11-20T23:55", "2026-11-21T00:00", "2026-11-20", "2026-11-21", id="5:45"
-        ),
-    ],
-)
+MIDNIGHTS = {
+    "25 hours": ("Europe/Berlin", "2026-10-25T23:55", "2026-10-26T00:00", "2026-10-25", "2026-10-26"),
+    "23 hours": ("Europe/Berlin", "2026-03-29T23:55", "2026-03-30T00:00", "2026-03-29", "2026-03-30"),
+    "a midnight that does not exist": (
+        "America/Santiago",
+        "2026-09-05T23:55",
+        "2026-09-06T01:00",
+        "2026-09-05",
+        "2026-09-06",
+    ),
+    "a midnight that comes twice": (
+        "America/Havana",
+        "2026-10-31T23:55",
+        "2026-11-01T00:00-04:00",
+        "2026-10-31",
+        "2026-11-01",
+    ),
+    "a day that is left out": (
+        "Pacific/Apia",
+        "2011-12-29T23:55",
+        "2011-12-31T00:00",
+        "2011-12-29",
+        "2011-12-31",
+    ),
+    "5:45": ("Asia/Kathmandu", "2026-11-20T23:55", "2026-11-21T00:00", "2026-11-20", "2026-11-21"),
+}
+
+
+@pytest.mark.parametrize(("zone", "before", "midnight", "ended", "began"), MIDNIGHTS.values(), ids=MIDNIGHTS)
 def test_a_day_ends_at_its_own_midnight(
     zone: str, before: str, midnight: str, ended: str, began: str
 ) -> None:

@@ -48,87 +48,58 @@ def test_what_a_park_writes_is_taken() -> None:
     assert found.report.tags.by_type == {"Count": "1", "CountAccuIn": "902", "CountAccuOut": "903"}
 
 
-@pytest.mark.parametrize(
-    ("keys", "fault"),
-    [
-        pytest.param({"sources": {"a/b": {}}}, "must be the name of a sub-folder", id="a slash"),
-        pytest.param({"sources": {".tallyd": {}}}, "a leading dot", id="a dot in front"),
-        pytest.param({"sources": {"x" * 201: {}}}, "is longer than 200 bytes", id="a long source"),
-        pytest.param({"source": "a\nb"}, "control characters", id="a line break"),
-        pytest.param({"directions": {"in": 1}}, "is the same as `in`", id="in is out"),
-        pytest.param(
-            {"records": "intervals", "intervals": {"out": "in"}},
-            "is the same as `in`",
-            id="one field for both",
-        ),
-        pytest.param(
-            {"records": "intervals", "intervals": {"start": "end"}}, "is the same as `start`", id="no length"
-        ),
-        pytest.param({"directions": {"in": "in"}}, "must be a number if `in` is one", id="text and number"),
-        pytest.param({"time_format": "at noon"}, "is not a format with a full date and time", id="no form"),
-        pytest.param(
-            {"time_format": "%H:%M"}, "is not a format with a full date and time", id="a time without its day"
-        ),
-        pytest.param({"groups": {"g": []}}, "must name at least one source", id="an empty group"),
-        pytest.param({"groups": {"g": ["1", "1"]}}, "names a source twice", id="a source twice"),
-        pytest.param(
-            {"sources": {"1": {}}, "groups": {"1": ["1"]}},
-            "is the name of a source",
-            id="a group as a source",
-        ),
-        pytest.param(
-            {"report": {**REPORT, "ssid": {"1": "x"}}},
-            "is in neither `sources` nor",
-            id="for nobody",
-        ),
-        pytest.param({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "tags.Cuont", id="a misspelt tag"),
-        pytest.param({"report": {**REPORT, "tags": {"Count": " "}}}, "must not be empty", id="an empty tag"),
-        pytest.param(
-            {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}},
-            "must name at least one text",
-            id="no yes",
-        ),
-        pytest.param({"report": {"every": "1s"}}, 'must be "10s" to "1d"', id="each second"),
-        pytest.param({"report": {"every": "2d"}}, 'must be "10s" to "1d"', id="every other day"),
-        pytest.param({"report": {"correct_within": "32d"}}, 'must be "1s" to "31d"', id="for ever"),
-        pytest.param(
-            {"report": {"url": REPORT["url"]}}, "report.ssid\n  is missing; with a url", id="no ssid"
-        ),
-        pytest.param({"report": {"ssid": 7}}, "report.ssid\n  must be text, or an object", id="a number"),
-        pytest.param({"report": {"ssid": {"1": 7}}}, "must be text, or an object", id="numbers"),
-        pytest.param({"report": {"ssid": {}}}, "must name at least one source or group", id="no source"),
-        pytest.param({"report": {"ssid": "\u202e"}}, "invisible character", id="an invisible ssid"),
-        pytest.param({"report": {"ssid": "x" * 101}}, "is longer than 100", id="a long ssid"),
-        pytest.param(
-            {"sources": {"1": {}, "2": {}}, "report": {"ssid": {"1": "x", "2": "x"}}},
-            "is already used for another one",
-            id="an ssid twice",
-        ),
-        pytest.param(
-            {"report": {"time_format": "at noon"}},
-            "is not a format with a full date",
-            id="no form of a report",
-        ),
-        pytest.param(
-            {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
-            "may be a secret, and would be sent unencrypted",
-            id="a key over http",
-        ),
-        pytest.param({"report": {"headers": {"X Key": "s3cret"}}}, "is not a header name", id="a space"),
-        pytest.param({"report": {"headers": {"X-Key": "schlüssel"}}}, "use only ASCII", id="not ASCII"),
-        pytest.param(
-            {"report": {"headers": {"content-Type": "text/plain"}}}, "by tallyd itself", id="its own"
-        ),
-        pytest.param(
-            {"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "occurs twice", id="twice"
-        ),
-        pytest.param({"directions": {"in": True}}, "must be a whole number, or text", id="true is no number"),
-        pytest.param({"sources": {"1": {"label": " "}}}, "must not be empty", id="an empty label"),
-        pytest.param({"report": {**REPORT, "url": "ftp://x"}}, "must begin with https", id="no web address"),
-        pytest.param({"max_bytes": 0}, "greater than or equal to 1", id="no bytes"),
-        pytest.param({"sweep_every": "0.1s"}, 'must be "0.5s" to "1h"', id="ten times a second"),
-    ],
-)
+FAULTS = {
+    "a slash": ({"sources": {"a/b": {}}}, "must be the name of a sub-folder"),
+    "a dot in front": ({"sources": {".tallyd": {}}}, "a leading dot"),
+    "a long source": ({"sources": {"x" * 201: {}}}, "is longer than 200 bytes"),
+    "a line break": ({"source": "a\nb"}, "control characters"),
+    "in is out": ({"directions": {"in": 1}}, "is the same as `in`"),
+    "one field for both": ({"records": "intervals", "intervals": {"out": "in"}}, "is the same as `in`"),
+    "no length": ({"records": "intervals", "intervals": {"start": "end"}}, "is the same as `start`"),
+    "text and number": ({"directions": {"in": "in"}}, "must be a number if `in` is one"),
+    "no form": ({"time_format": "at noon"}, "is not a format with a full date and time"),
+    "a time without its day": ({"time_format": "%H:%M"}, "is not a format with a full date and time"),
+    "an empty group": ({"groups": {"g": []}}, "must name at least one source"),
+    "a source twice": ({"groups": {"g": ["1", "1"]}}, "names a source twice"),
+    "a group as a source": ({"sources": {"1": {}}, "groups": {"1": ["1"]}}, "is the name of a source"),
+    "for nobody": ({"report": {**REPORT, "ssid": {"1": "x"}}}, "is in neither `sources` nor"),
+    "a misspelt tag": ({"report": {**REPORT, "tags": {"Cuont": "1"}}}, "tags.Cuont"),
+    "an empty tag": ({"report": {**REPORT, "tags": {"Count": " "}}}, "must not be empty"),
+    "no yes": (
+        {"report": {**REPORT, "success": {"field": "Desc", "equals": []}}},
+        "must name at least one text",
+    ),
+    "each second": ({"report": {"every": "1s"}}, 'must be "10s" to "1d"'),
+    "every other day": ({"report": {"every": "2d"}}, 'must be "10s" to "1d"'),
+    "for ever": ({"report": {"correct_within": "32d"}}, 'must be "1s" to "31d"'),
+    "no ssid": ({"report": {"url": REPORT["url"]}}, "report.ssid\n  is missing; with a url"),
+    "a number": ({"report": {"ssid": 7}}, "report.ssid\n  must be text, or an object"),
+    "numbers": ({"report": {"ssid": {"1": 7}}}, "must be text, or an object"),
+    "no source": ({"report": {"ssid": {}}}, "must name at least one source or group"),
+    "an invisible ssid": ({"report": {"ssid": "\u202e"}}, "invisible character"),
+    "a long ssid": ({"report": {"ssid": "x" * 101}}, "is longer than 100"),
+    "an ssid twice": (
+        {"sources": {"1": {}, "2": {}}, "report": {"ssid": {"1": "x", "2": "x"}}},
+        "is already used for another one",
+    ),
+    "no form of a report": ({"report": {"time_format": "at noon"}}, "is not a format with a full date"),
+    "a key over http": (
+        {"report": {**REPORT, "url": "http://upstream.example/", "headers": {"X-Key": "s3cret"}}},
+        "may be a secret, and would be sent unencrypted",
+    ),
+    "a space": ({"report": {"headers": {"X Key": "s3cret"}}}, "is not a header name"),
+    "not ASCII": ({"report": {"headers": {"X-Key": "schlüssel"}}}, "use only ASCII"),
+    "its own": ({"report": {"headers": {"content-Type": "text/plain"}}}, "by tallyd itself"),
+    "twice": ({"report": {"headers": {"X-Key": "s3cret", "x-key": "s4cret"}}}, "occurs twice"),
+    "true is no number": ({"directions": {"in": True}}, "must be a whole number, or text"),
+    "an empty label": ({"sources": {"1": {"label": " "}}}, "must not be empty"),
+    "no web address": ({"report": {**REPORT, "url": "ftp://x"}}, "must begin with https"),
+    "no bytes": ({"max_bytes": 0}, "greater than or equal to 1"),
+    "ten times a second": ({"sweep_every": "0.1s"}, 'must be "0.5s" to "1h"'),
+}
+
+
+@pytest.mark.parametrize(("keys", "fault"), FAULTS.values(), ids=FAULTS)
 def test_what_is_wrong_is_said(keys: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         read(**keys)
