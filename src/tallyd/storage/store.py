@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.adapters.state import Recorded, State, StateError
+from tallyd.adapters.state import DeposedError, Recorded, State, StateError
 from tallyd.config.jobs import Task
 from tallyd.core.alerts.daemon_alerts import CLOCK, OUT, clock_suspect
 from tallyd.core.alerts.rules import OWN, Observations
@@ -246,7 +246,13 @@ class Store:
         return True
 
     def note_trouble(self, error: StateError) -> None:
-        """Remember that state.db can't be used now, and log it once."""
+        """Remember that the state can't be used now, and log it once.
+
+        A daemon that was deposed has nothing to say about that: it starts over.
+        """
+        if isinstance(error, DeposedError):
+            log.debug("not the leader any more", extra={"reason": str(error)})
+            return
         text = visible(str(error))
         if text != self.state_trouble:
             log.error(

@@ -10,8 +10,10 @@ import requests
 
 from support.webfolder import NOW, Web, serving
 from tallyd.core.alerts.rules import Alert
+from tallyd.core.leader import Leader
 from tallyd.runs.stats import RunStats
 from tallyd.web.machine.health import is_healthy, routes
+from tallyd.web.page import Page
 
 STALE = Alert(
     key="apps/PROD/stale", severity="error", text="PROD: old", over="PROD: fresh", since=NOW, raised_at=NOW
@@ -22,6 +24,17 @@ def test_a_tallyd_that_can_do_its_work_answers_with_one_word(tmp_path: Path) -> 
     with Web(tmp_path).context() as context, serving(routes(context)) as url:
         answer = requests.get(f"{url}/healthz", timeout=20)
     assert (answer.status_code, answer.text) == (200, '{"status":"ok","role":"active"}')
+
+
+def test_a_standby_is_well_and_says_that_it_is_one(tmp_path: Path) -> None:
+    leader = Leader(term=3, host="pi1", folder="/srv/state", since=NOW, is_there=True)
+    with Web(tmp_path).context() as context:
+        standby = replace(context, leader=lambda: leader)
+        with serving(routes(standby)) as url:
+            answer = requests.get(f"{url}/healthz", timeout=20)
+            assert (answer.status_code, answer.json()) == (200, {"status": "ok", "role": "standby"})
+        with serving(Page(standby).routes()) as url:
+            assert "standby; active is pi1 since" in requests.get(url, timeout=20).text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -68,11 +69,8 @@ class Standby:
                 if self._look():
                     log.info("this daemon is active now")
                     return True
-                for _ in range(5):
-                    if self._is_told_to_stop():
-                        return False
-                    if self._has_waited():
-                        break
+                if not self._waits():
+                    return False
         finally:
             self._close()
 
@@ -98,15 +96,26 @@ class Standby:
             self._state = State(at, reads_only=True)
             self._page = self._serve(self._state, lambda: self._leader)
 
-    def _has_waited(self) -> bool:
-        """Wait a while; whether the leader has stopped meanwhile."""
-        self._stats.tick(self._clock.monotonic())
-        self._service_manager.watchdog()
-        try:
-            return self._leadership.wait(LOOK_EVERY_S)
-        except StateError:
-            threading.Event().wait(LOOK_EVERY_S)
-            return False
+    def _waits(self) -> bool:
+        """Wait until it is time to try again, or the leader stops; false: a signal ends it.
+
+        Raises `StartOver`.
+        """
+        from tallyd.adapters.state.leadership import TRY_EVERY_S  # noqa: PLC0415 # an extra
+
+        until_s = self._clock.monotonic() + TRY_EVERY_S
+        while (left_s := until_s - self._clock.monotonic()) > 0:
+            if self._is_told_to_stop():
+                return False
+            self._stats.tick(self._clock.monotonic())
+            self._service_manager.watchdog()
+            pause_s = min(LOOK_EVERY_S, left_s)
+            try:
+                if self._leadership.wait(pause_s):
+                    break
+            except StateError:
+                time.sleep(pause_s)
+        return True
 
     def _is_told_to_stop(self) -> bool:
         received = signal.sigtimedwait(self._signals, 0)

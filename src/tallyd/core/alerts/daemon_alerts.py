@@ -42,7 +42,7 @@ STATE = AlertKind(
     severity="error",
     text=mark(
         "cannot write {reason}, since {since}. Sent from memory; new readings are only in memory, and are "
-        "lost if tallyd stops. Check the disk (SD card)."
+        "lost if tallyd stops. Check the disk (SD card) or the database."
     ),
     over=mark("state.db is writable"),
     ends=mark("state.db is writable, and everything from memory is in it"),
