@@ -61,8 +61,9 @@ def _said(daemon: Child) -> str:
 def in_a_line(content: dict[str, Any]) -> str:
     """Return the counts of an out file: `25 people: ready 12, out 0`, or `fresh 3, stale 0`."""
     names = {NO_STATUS: tr("no status"), **content.get("names", {})}
+    hidden = tr("hidden")
     counts = (
-        f"{names.get(key) or translation(key)} {tr('hidden') if count is None else number_text(count)}"
+        f"{names.get(key) or translation(key)} {hidden if count is None else number_text(count)}"
         for key, count in content["counts"].items()
     )
     return tr("[{people:# person|# people}: ]{counts}", people=content.get("total"), counts=", ".join(counts))

@@ -129,7 +129,7 @@ class _Refusals:
                 return HTMLResponse(self._shown.said(request, heading, text), status_code=status)
             except StateError:
                 pass  # why nothing else can be shown is on the overview
-        root = root_of(request.url.path)
+        root, back = root_of(request.url.path), tr("Back to all pollers")
         # Without a template: this must work when nothing else does.
         return HTMLResponse(
             f'<!doctype html><html lang="{language()}"><meta charset="utf-8">'
@@ -137,6 +137,6 @@ class _Refusals:
             f"<title>{escape(heading)}</title>"
             f'<link rel="stylesheet" href="{escape(root + static.asset_url("page.css"))}">'
             f"<body><main><h1>{escape(heading)}</h1><p>{escape(text)}</p>"
-            f'<p><a href="{root}">{escape(tr("Back to all pollers"))}</a></p></main></body></html>',
+            f'<p><a href="{root}">{escape(back)}</a></p></main></body></html>',
             status_code=status,
         )
