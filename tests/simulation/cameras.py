@@ -66,11 +66,13 @@ class Cameras:
             records = self._records(1)
             self._put(Dropped(source, self._name(), self._written(records), records, is_good=True))
 
+    @property
+    def is_half(self) -> bool:
+        """Whether a file waits for its rest."""
+        return self._half is not None
+
     def begin_half(self) -> None:
         """Write half a file into the inbox, as a program does that does not rename."""
-        if self._half is not None:
-            self.finish_half()
-            return
         records, source = self._records(3), self.chance.choice(SOURCES)
         content = self._written(records)
         one = Dropped(source, self._name(), content, records, is_good=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Literal
@@ -21,7 +21,10 @@ Mode = Literal["up", "down", "slow", "unsure"]
 
 @dataclass(frozen=True)
 class Heard:
-    """One notice that a channel showed. `process`: which start of the daemon sent it."""
+    """One notice that a channel showed. `process`: which start of the daemon sent it.
+
+    `is_forgotten`: it was sent from memory, since the disk was full, and with the process its memory died.
+    """
 
     at: datetime
     key: str
@@ -31,6 +34,7 @@ class Heard:
     is_open: bool
     process: int
     is_unsure: bool
+    is_forgotten: bool = False
 
 
 @dataclass
@@ -80,7 +84,14 @@ class Chats:
         if mode == "unsure":
             raise DeliveryError("chat.sim: timed out")
 
+    def forgotten_since(self, at: datetime) -> None:
+        """Note that nobody knows any more what was sent since then."""
+        for url, heard in self.heard.items():
+            self.heard[url] = [
+                replace(each, is_forgotten=each.is_forgotten or each.at >= at) for each in heard
+            ]
+
     def believes_open(self, url: str) -> set[str]:
-        """Return the keys of which the channel last heard that they are open."""
-        last = {each.key: each.is_open for each in self.heard.get(url, ())}
-        return {key for key, is_open in last.items() if is_open}
+        """Return the keys of which the channel last heard that they are open, from who still knows it."""
+        last = {each.key: each for each in self.heard.get(url, ())}
+        return {key for key, each in last.items() if each.is_open and not each.is_forgotten}

@@ -66,6 +66,8 @@ class Auditor:
         self._since: dict[time, datetime] = {}
         self._first_since: dict[time, datetime] = {}
         self._first_at: datetime | None = None
+        self._dependent: set[str] = set()
+        """Alerts that nobody hears of while the network is down."""
         self.had_phone_always = True
 
     def __enter__(self) -> Self:
@@ -99,6 +101,7 @@ class Auditor:
         self._look_at_chats()
         if self._state is not None and self._has_changed("state", self._state):
             self._look_at_readings(self._state)
+            self._look_at_reports(self._state)
         if self._records is None and (path := self._folder / "state" / "records.db").exists():
             self._records = plain_connect(path)
         if self._records is not None and self._has_changed("records", self._records):
@@ -119,6 +122,7 @@ class Auditor:
         self._since = {each: self._since.get(each, now) for each in times}
         self._first_since = {**self._since, **self._first_since}
         self.had_phone_always &= "phone" in settings.channels
+        self._dependent |= process.config.hosts.keys()
 
     def _look_at_chats(self) -> None:
         """Nobody hears the same news of the same alert twice from one process."""
@@ -168,6 +172,11 @@ class Auditor:
         self._answers[counts] = self._answers.get(counts, 0) + 1
         if self._answers[counts] > given:
             raise Violation(f"divera/{name}: {counts} was given {given} times, and counted more often")
+
+    def _look_at_reports(self, db: sqlite3.Connection) -> None:
+        for day, body in db.execute("SELECT day, body FROM outbox WHERE state='sent'"):
+            if body not in self._life.network.bodies:
+                raise Violation(f"the report of {day} counts as sent, and the upstream never had it: {body}")
 
     def _look_at_passages(self, db: sqlite3.Connection) -> None:
         try:
@@ -253,6 +262,8 @@ class Auditor:
         for one in life.cameras.dropped:
             if one.content not in done and one.content not in rejected:
                 raise Violation(f"the file {one.source}/{one.name} is gone")
+            if not one.is_good and one.content in done:
+                raise Violation(f"the bad file {one.source}/{one.name} counts as good")
             if one.is_good and one.content not in done and not life.clock_was_wrong:
                 raise Violation(f"the good file {one.source}/{one.name} was rejected")
         counted: Counter[tuple[str, str, int]] = Counter()
@@ -290,8 +301,6 @@ class Auditor:
         }
         if open_ones:
             raise Violation(f"still open: {sorted(open_ones)}")
-        process = self._life.process
-        hosts: Any = process.config.hosts if process else {}
         for name, url in URLS.items():
             if name == "phone" and not self.had_phone_always:
                 continue
@@ -303,7 +312,7 @@ class Auditor:
             ).fetchall()
             for key, raised_at, is_unwatched in rows:
                 is_told = (key, datetime.fromisoformat(raised_at)) in heard
-                if not (is_told or is_unwatched or key in hosts):
+                if not (is_told or is_unwatched or key in self._dependent):
                     raise Violation(f"{name} never heard of {key}, raised at {raised_at}")
 
     def _check_sizes(self, db: sqlite3.Connection) -> None:

@@ -30,7 +30,7 @@ EVENTS = {
     # name: hours between two, on average
     "drop": 0.6,
     "half": 12.0,
-    "divera": 9.0,
+    "divera": 5.0,
     "app": 8.0,
     "other": 12.0,
     "upstream": 9.0,
@@ -40,17 +40,18 @@ EVENTS = {
     "camera": 20.0,
     "staff": 6.0,
     "disk": 16.0,
+    "out": 14.0,
     "slow_disk": 20.0,
     "records": 14.0,
     "lost_commit": 7.0,
     "kill": 10.0,
-    "kill_later": 5.0,
+    "kill_later": 2.5,
     "stop": 20.0,
     "freeze": 9.0,
     "suspend": 30.0,
     "clock": 30.0,
     "boot": 40.0,
-    "edit": 8.0,
+    "edit": 5.0,
     "spoil": 30.0,
     "hangup": 30.0,
 }
@@ -81,7 +82,7 @@ class Life:
         self.process: Process | None = None
         self.starts = 0
         self.kills = 0
-        self._on_at = start
+        self._on_at = self._full_since = start
         self.clock_was_wrong = False
         self.is_whole = chance.random() < 0.3
         self.digest = hashlib.sha256()
@@ -218,6 +219,8 @@ class Life:
     def _died(self, off_s: float | None = None) -> None:
         self.kills += 1
         self.say(f"killed at: {self.perils.killed_at or 'rest'}")
+        if self.perils.is_disk_full:
+            self.chats.forgotten_since(self._full_since)
         self.perils.is_dead, self.perils.killed_at = True, ""
         if self.process is not None:
             with self.perils.armed():
@@ -242,7 +245,11 @@ class Life:
                     self.process.wakeups.wake("park", "sweep")
 
     def _on_half(self) -> timedelta | None:
-        self.say("half a file, or its rest")
+        if self.cameras.is_half:
+            self.say("the rest of a file")
+            self.cameras.finish_half()
+            return None
+        self.say("half a file")
         self.cameras.begin_half()
         return timedelta(seconds=self.chance.choice([1, 30, 200, 4000]))
 
@@ -254,6 +261,8 @@ class Life:
         bad: list[Any] = ["down"] if host == "*" else ["down", "slow", "lying", "broken", "refusing", "stuck"]
         if name == "upstream":
             bad.remove("refusing")
+        if name == "divera":
+            bad = ["down", "slow", "lying", "lying", "broken", "refusing"]
         self.network.modes[host] = self.chance.choice(bad)
         self.say(f"{host} is {self.network.modes[host]}")
         return timedelta(hours=self.chance.choice([0.02, 0.1, 0.5, 2.0, 6.0]))
@@ -284,8 +293,14 @@ class Life:
 
     def _on_disk(self) -> timedelta | None:
         self.perils.is_disk_full = not self.perils.is_disk_full
+        self._full_since = self.clock.now()
         self.say("disk is full" if self.perils.is_disk_full else "disk has room")
         return timedelta(hours=self.chance.choice([0.02, 0.3, 1.5])) if self.perils.is_disk_full else None
+
+    def _on_out(self) -> timedelta | None:
+        self.perils.is_out_full = not self.perils.is_out_full
+        self.say("out/ is full" if self.perils.is_out_full else "out/ has room")
+        return timedelta(hours=self.chance.choice([0.02, 1.5])) if self.perils.is_out_full else None
 
     def _on_slow_disk(self) -> timedelta | None:
         self.perils.commit_s = 0.0 if self.perils.commit_s else self.chance.choice([0.2, 3.0])
@@ -386,7 +401,7 @@ class Life:
         self.network.staff = 14
         perils = self.perils
         perils.kill_in, perils.is_disk_full, perils.are_records_away = None, False, False
-        perils.lose_commit, perils.commit_s = False, 0.0
+        perils.is_out_full, perils.lose_commit, perils.commit_s = False, False, 0.0
         self.clock.set(self.clock.true_at)
         self.config.count_often()
         self._on_at = min(self._on_at, self.clock.true_at + timedelta(seconds=30))

@@ -47,6 +47,7 @@ class Network:
     modes: dict[str, Mode] = field(default_factory=dict)
     counted: dict[tuple[int, ...], list[datetime]] = field(default_factory=dict)
     posted: list[Posted] = field(default_factory=list)
+    bodies: set[str] = field(default_factory=set)
     beats: int = 0
     staff: int = 8
     _answers: int = 0
@@ -118,6 +119,7 @@ class Network:
             return 200, json.dumps({"Desc": "IP not registered"}).encode()
         body = json.loads(request.body or b"null")
         self.posted.append(Posted(self.clock.true_at, body))
+        self.bodies.add(json.dumps(body))
         return 200, b'{"Desc": "OK"}'
 
 

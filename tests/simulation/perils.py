@@ -7,6 +7,8 @@ that begins or ends a transaction; and the limit on file sizes lets real writes 
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import sqlite3
 import sys
@@ -38,6 +40,7 @@ class Perils:
     kill_in: int | None = None
     is_dead: bool = False
     is_disk_full: bool = False
+    is_out_full: bool = False
     are_records_away: bool = False
     lose_commit: bool = False
     commit_s: float = 0.0
@@ -72,6 +75,12 @@ class Perils:
             if self.kill_in <= 0:
                 self.kill_in, self.is_dead, self.killed_at = None, True, what
                 raise Killed
+
+    def file(self, act: str, path: str) -> None:
+        """The same before a file is written, renamed or deleted. Raises OSError too."""
+        self.point(f"{act} {path.rpartition('/')[2]}")
+        if self._is_armed and self.is_out_full and path.startswith(f"{self.folder}/out/") and act == "open":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
     def sql(self, name: str, act: str) -> None:
         """The same before a statement that begins or ends a transaction. Raises `sqlite3.Error` too."""
@@ -110,7 +119,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if isinstance(path, str) and (not path.startswith("/") or path.startswith(str(_perils.folder))):
         is_read = event == "open" and not args[2] & 3
         if not is_read:
-            _perils.point(f"{event} {path.rpartition('/')[2]}")
+            _perils.file(event, path)
 
 
 class _Connection(sqlite3.Connection):

@@ -12,7 +12,20 @@ from typing import Any
 from simulation.network import KEY
 
 URLS = {"ops": "json://ops.sim/hook", "phone": "json://phone.sim/hook"}
-TIMES = ("00:00", "02:30", "06:00", "08:00", "12:00", "16:30", "20:00", "23:30")
+TIMES = (
+    "00:00",
+    "02:30",
+    "05:00",
+    "06:30",
+    "08:00",
+    "10:00",
+    "12:00",
+    "14:30",
+    "16:30",
+    "18:00",
+    "20:00",
+    "23:30",
+)
 
 
 @dataclass
@@ -46,7 +59,7 @@ class SimConfig:
                     "kind": "divera",
                     "url": "https://divera.sim/api/users",
                     "accesskey": KEY,
-                    "at": sorted(chance.sample(TIMES, 4)),
+                    "at": sorted(chance.sample(TIMES, 8)),
                     "at_least": [{"statuses": ["50101"], "count": 10}],
                 },
                 "park": {

@@ -15,17 +15,13 @@ HERE = Path(__file__).parent
 def lives(*options: str, command: str = "run.py") -> subprocess.CompletedProcess[str]:
     """Live in a process of its own: the seams of the disk stay in an interpreter for good."""
     return subprocess.run(
-        [sys.executable, str(HERE / command), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
+        [sys.executable, str(HERE / command), *options], capture_output=True, text=True, check=False
     )
 
 
-@pytest.mark.parametrize("seeds", ["1-3", "4-6"])
-def test_whatever_happens_to_a_machine_its_promises_hold(seeds: str) -> None:
-    done = lives("--seeds", seeds, "--days", "0.7")
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_whatever_happens_to_a_machine_its_promises_hold(seed: int) -> None:
+    done = lives("--seed", str(seed), "--days", "0.5")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
