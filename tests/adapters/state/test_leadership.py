@@ -10,7 +10,8 @@ import pytest
 
 from adapters.records.servers import Server
 from adapters.state.damage import execute
-from tallyd.adapters.state import DeposedError, State, StateError
+from support.daemon import wait_until
+from tallyd.adapters.state import DeposedError, State, StateError, leadership
 from tallyd.adapters.state.leadership import Leadership, check_session
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
@@ -72,6 +73,8 @@ def test_a_leader_that_was_frozen_changes_nothing_any_more(postgresql: Server, p
         state.confirm()
         end_sessions(postgresql, LEADERS)
         assert pair.second.take(now=AT)
+        with pytest.raises(StateError):
+            state.set_note("by", "first again")  # its session was ended
         with pytest.raises(DeposedError):
             state.set_note("by", "first again")
         with pytest.raises(DeposedError):
@@ -82,18 +85,34 @@ def test_a_leader_that_was_frozen_changes_nothing_any_more(postgresql: Server, p
         assert state.note("by") == "first"
 
 
-def test_a_change_that_has_begun_keeps_a_new_term_waiting_and_a_dead_one_does_not(
+def test_a_change_that_a_former_leader_has_begun_is_undone_and_keeps_nobody_waiting(
     postgresql: Server, pair: Pair
 ) -> None:
     assert pair.first.take(now=AT)
     with closing(State(pair.url, token=pair.first.token)) as state:
-        with state.together():
-            state.set_note("by", "first")
-            end_sessions(postgresql, LEADERS)
-            with pytest.raises(StateError, match="locked"):
-                pair.second.take(now=AT)
+        state.set_note("by", "first")
+
+        def change_meanwhile() -> None:
+            with state.together():
+                state.set_note("by", "first again")
+                end_sessions(postgresql, LEADERS)
+                assert pair.second.take(now=AT)
+
+        with pytest.raises(StateError):
+            change_meanwhile()
+        with pytest.raises(DeposedError):
+            state.set_note("by", "first once more")
         assert state.note("by") == "first"
-        assert pair.second.take(now=AT)
+
+
+def test_a_leader_that_is_silent_for_too_long_loses_the_lock(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pair.first.take(now=AT)
+    assert not pair.second.take(now=AT)
+    assert not pair.second.take(now=AT), "it has just said something"
+    monkeypatch.setattr(leadership, "LEASE_S", 0)
+    wait_until(lambda: pair.second.take(now=AT), what="the other one is the leader")
 
 
 def test_a_lost_session_is_no_lost_term_while_nobody_else_took_over(postgresql: Server, pair: Pair) -> None:

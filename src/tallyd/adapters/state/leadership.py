@@ -1,9 +1,9 @@
 """Which of several daemons on one PostgreSQL is the leader: the one that works. The others stand by.
 
-The leader holds an advisory lock with a session of its own, and says every few seconds that it lives; the
-server ends a session that is silent. Whoever gets the lock begins a new *term*, with a token that nobody had
-before. The lock decides who may begin; the token decides whose changes count (`postgresql.py`): a process
-that was frozen while another one took over finds its token gone.
+The leader holds an advisory lock with a session of its own, and says every few seconds that it lives. A
+session that is silent is ended, by the server or by who wants the lock. Whoever gets the lock begins a new
+*term*, with a token that nobody had before. The lock decides who may begin; the token decides whose changes
+count (`postgresql.py`): a process that was frozen while another one took over finds its token gone.
 """
 
 from __future__ import annotations
@@ -50,10 +50,16 @@ class Leadership:
         with self._lock, explained(self._place):
             db = self._connected()
             if not _takes_lock(db):
+                _end_silent_leader(db)
                 return False
             token = secrets.token_hex(16)
             try:
-                # Waits for a change of the former leader that has not ended.
+                # What the former leader has begun must not keep this one waiting: it may be frozen.
+                db.execute(
+                    "SELECT pg_terminate_backend(pid) FROM leader JOIN pg_stat_activity"
+                    " ON starts_with(application_name, 'tallyd ' || left(token, 12))"
+                    " WHERE datname=current_database() AND usename=current_user"
+                )
                 db.execute(
                     "UPDATE leader"
                     " SET term=term+1, commits=commits+1, token=%s, host=%s, folder=%s, since=%s",
@@ -107,6 +113,16 @@ class Leadership:
             db.execute(f"SET idle_session_timeout='{LEASE_S}s'; LISTEN {_FREED}".encode())
             self._session = db
         return self._session
+
+
+def _end_silent_leader(db: psycopg.Connection[Any]) -> None:
+    """End the session of a leader that has been silent for too long, by the clock of the server."""
+    db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE locktype='advisory' AND classid=0 AND objid=%s AND granted AND datname=current_database()"
+        " AND usename=current_user AND now()-state_change > %s * interval '1 second'",
+        (LOCK, LEASE_S),
+    )
 
 
 def _takes_lock(db: psycopg.Connection[Any]) -> bool:

@@ -10,6 +10,7 @@ is not the leader any more changes nothing, because its token is not found (`lea
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -40,8 +41,8 @@ SCHEMA: Final = "tallyd_state"
 ANSWER_S: Final = 12.0
 """Time limit for one answer."""
 LEASE_S: Final = 20
-"""A session that is silent for so long within a transaction, or with the lock of the leader, is ended by the
-server: its process is frozen, or cut off."""
+"""A session that is silent for so long within a transaction, or with the lock of the leader, is ended: its
+process is frozen, or cut off."""
 LOCK: Final = 0x7461_6C6C
 """The key of the leader's lock: "tall"."""
 AGAIN_AFTER_S: Final = 2.0
@@ -124,7 +125,8 @@ class StateServer:
     def __init__(self, url: str, *, token: str | None = None, reads_only: bool = False) -> None:
         self._url, self._token, self._reads_only = url, token, reads_only
         self.place = place_of(url)
-        self._name = f"tallyd {id(self):x} {time.time_ns():x}"
+        # By the first part, the next leader finds the sessions of this one.
+        self._name = f"tallyd {token[:12] if token else 'command'} {secrets.token_hex(6)}"
         self._lock = threading.RLock()
         self._db: psycopg.Connection[Any] | None = None
         self._is_changing = False

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tallyd")
 
+LOOKS_AFTER_OUTAGE: Final = 2
+"""After an outage of the database, the daemon that worked before may go on: it may hold counts in memory."""
 LOOK_EVERY_S: Final = 1.0
 """How often it looks for signals and changes of the config."""
 
@@ -61,6 +63,7 @@ class Standby:
         self._page: Served | None = None
         self._leader: Leader | None = None
         self._said = ""
+        self._patience = 0
 
     def wait(self) -> bool:
         """Wait until this daemon is the leader; false: a signal ended it before. Raises `StartOver`."""
@@ -77,13 +80,14 @@ class Standby:
     def _look(self) -> bool:
         """Try to take over; else show who is active."""
         try:
-            if self._leadership.take(now=self._clock.now()):
+            if self._patience == 0 and self._leadership.take(now=self._clock.now()):
                 return True
+            self._patience = max(0, self._patience - 1)
             self._leader = self._leadership.leader()
             self._show()
             said = standby_text(self._leader, self._config.zone, now=self._clock.now())
         except StateError as error:
-            said = f"standby; {error}"
+            said, self._patience = f"standby; {error}", LOOKS_AFTER_OUTAGE
         if said != self._said:
             log.info("standby", extra={"text": said})
         self._said = said
