@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
+"""The same engine without the window of a browser around it, for two thirds of the CPU."""
 AXE = Path(__file__).parent / "axe"
 """axe-core as npm has it (MPL-2.0). Only tests use it; no package of tallyd contains it."""
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -18,7 +18,7 @@ from support.webfolder import Web, serving_app
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
-needs("chromium")
+needs("chromium-headless-shell")
 
 SOON_MS = 60_000
 LOST = (

@@ -125,7 +125,7 @@ def test_a_name_that_the_config_does_not_know_is_refused_with_what_to_do(web: We
 
 
 def test_in_a_browser_the_page_keeps_itself_current_below_the_path(web: Web) -> None:
-    needs("chromium")
+    needs("chromium-headless-shell")
     with behind_nginx(web, documented()) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_context(http_credentials={"username": "anna", "password": THEIRS}).new_page()

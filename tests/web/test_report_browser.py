@@ -18,7 +18,7 @@ from support.needs import needs
 from support.past import BERLIN
 from support.webworld import still_world
 
-needs("chromium")
+needs("chromium-headless-shell")
 
 SCRIPT = "<script>document.title = 'taken'</script>"
 MOST_BYTES = 200_000

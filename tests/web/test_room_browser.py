@@ -15,7 +15,7 @@ from tallyd.core.language.languages import LANGUAGES
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 
-needs("chromium")
+needs("chromium-headless-shell")
 
 WIDTHS = (360, 1280)
 _CUT = """() => {
@@ -86,11 +86,11 @@ def test_nor_is_one_where_nothing_was_read_yet(
 
 
 def assert_has_room(browser: Chromium, address: str, language: str) -> None:
-    page = browser.page(locale=language)
+    page = browser.page(width=WIDTHS[0], locale=language)
+    page.goto(address)
+    assert page.evaluate("document.documentElement.lang") == language
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(address)
-        assert page.evaluate("document.documentElement.lang") == language
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(_CUT) == [], width
     leave(page)
