@@ -239,9 +239,15 @@ run_tests() {
     # Without byte code, each worker and each start of tallyd would compile everything again.
     unset PYTHONDONTWRITEBYTECODE
     python -m compileall -q src
-    # Where memory has room, the tests' folders are there: their databases then wait for no disk.
+    # All that the tests write is in one folder, and goes with it. Where memory has room, it is there: databases
+    # then wait for no disk.
     room_kb=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
-    [ "${room_kb:-0}" -lt 2000000 ] || export PYTEST_DEBUG_TEMPROOT=/dev/shm
+    [ "${room_kb:-0}" -lt 2000000 ] || TMPDIR=/dev/shm
+    TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/tallyd.XXXXXX")
+    export TMPDIR
+    chmod 755 "$TMPDIR" # databases run as users of their own
+    trap 'rm -rf -- "$TMPDIR"' EXIT
+    trap 'exit 130' INT TERM
     check 'format' ruff format --check
     check 'lint' ruff check
     check 'types' mypy

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 from hypothesis import settings
 
+from support.alarm import pytest_runtest_logreport, pytest_runtest_makereport
 from support.translations import use_translations
 
-__all__ = ["use_translations"]
+__all__ = ["pytest_runtest_logreport", "pytest_runtest_makereport", "use_translations"]
 
 # A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
 settings.register_profile("quick", deadline=None, max_examples=30)

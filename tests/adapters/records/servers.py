@@ -136,6 +136,7 @@ class PostgreSql(Server):
             "fsync": "off",
             "timezone": "America/Caracas",
             "shared_buffers": "32MB",
+            "dynamic_shared_memory_type": "mmap",  # in its folder: a kill leaves nothing elsewhere
         }
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [f"{self.programs}/postgres", "-D", str(self.data), *given]
