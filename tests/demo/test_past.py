@@ -81,6 +81,13 @@ def spans_of(month: Month) -> tuple[Span, ...]:
     )
 
 
+@pytest.mark.parametrize("poller", ["divera", "visitors", "servers"])
+def test_files_are_as_large_as_check_expects(past: Written, poller: str) -> None:
+    expected = past.config.settings.pollers[poller].growth().file_bytes
+    sizes = [path.stat().st_size for path in (past.config.out_dir / poller).glob("*/*.json")]
+    assert expected / 1.5 < mean(sizes) < expected * 1.5
+
+
 # -- what it says --------------------------------------------------------------------------------------------
 
 

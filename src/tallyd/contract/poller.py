@@ -18,6 +18,7 @@ from pydantic import Field
 
 from tallyd.contract.board import AskedError
 from tallyd.contract.corrections import CorrectableRecords, Correction
+from tallyd.contract.growth import Growth
 from tallyd.contract.job import Job
 from tallyd.contract.poller_boards import PollerBoards
 from tallyd.contract.toolbox import Toolbox
@@ -26,6 +27,7 @@ from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.messages import tr
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
+from tallyd.core.schedule.timetable import slots_a_year
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,10 @@ class Poller(PollerBoards):
     def default_keep_days(cls) -> int | None:
         """Return how many days its out files are kept if the config does not say; None: for ever."""
         return None
+
+    def growth(self) -> Growth:
+        """Return what it is expected to write in a year: by default, an out file for each slot."""
+        return Growth(files=sum(slots_a_year(job.when) for job in self.jobs()))
 
     def notes(self, beside: Mapping[str, Poller]) -> tuple[str, ...]:
         """Return the notes for `check`, each with its place below the poller (`report.success: ...`).

@@ -36,7 +36,7 @@ class OutOverride(Strict):
     keep_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
         None,
         description="Delete out files and readings after this many days; null: never. Default: never; "
-        "those of servers after 90 days.",
+        "those of servers after 90 days, those of visitors after 400.",
     )
 
 

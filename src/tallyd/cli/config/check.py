@@ -11,6 +11,7 @@ from pathlib import Path
 from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
+from tallyd.cli.config.check_growth import show_growth
 from tallyd.cli.config.check_state import try_state
 from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.process.equipment import channels, look_closely
@@ -63,6 +64,7 @@ def _show(config: Config, now: datetime) -> None:
     _show_due_times(config, now)
     calendars = [each.named(name) for name, each in config.settings.calendars.items()]
     _show_days_off(calendars, today=now.astimezone(config.zone).date())
+    show_growth(config)
     notes = (
         *config.notes,
         *_notes_of_days(config, calendars, now),

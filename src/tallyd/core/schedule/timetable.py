@@ -23,6 +23,7 @@ from tallyd.core.reading import LATE_AFTER_S, Slot
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
+YEAR_S = 365 * 86400.0
 MOST_STARTS = 3
 """After this many starts that killed the process, a slot is recorded as missed: it may be the cause."""
 MOST_MISSED = 10_000
@@ -59,6 +60,13 @@ class Every:
 
     interval_s: float
     grid: bool = False
+
+
+def slots_a_year(when: At | Every) -> float:
+    """Return how many slots come in 365 days. A plain interval has none."""
+    if isinstance(when, At):
+        return len(when.times) * len(when.days) / 7 * 365
+    return YEAR_S / when.interval_s if when.grid else 0.0
 
 
 @dataclass(frozen=True)

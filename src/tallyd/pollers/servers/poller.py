@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 
+from tallyd.contract.growth import READING_BYTES, Growth
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
@@ -17,7 +18,7 @@ from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.calendar import NEAR_DAYS
 from tallyd.core.schedule.hours import never_begins
-from tallyd.core.schedule.timetable import Every
+from tallyd.core.schedule.timetable import YEAR_S, Every
 from tallyd.pollers.servers.alert_kinds import (
     DATABASE,
     KINDS,
@@ -33,6 +34,8 @@ from tallyd.pollers.servers.questions import QUESTIONS
 from tallyd.pollers.servers.rounds.check_round import check_all, round_of
 from tallyd.pollers.servers.rounds.target_memory import CHECK, TargetMemory
 
+_TARGET_BYTES, _HOUR_BYTES = 220, 65
+"""Of a target in an out file, and of one hour of a target in the database."""
 _LIMIT_S = 300.0
 """Without progress. Each check ends with its timeout."""
 
@@ -104,6 +107,15 @@ class ServersPoller(ServersShown):
             run=partial(round_of, self),
         )
         return (check,)
+
+    def growth(self) -> Growth:
+        """Return the regular out files, without those of changes; every hour of a target is kept for ever."""
+        count = len(self.checked)
+        return Growth(
+            files=YEAR_S / self.write_every,
+            file_bytes=READING_BYTES + count * _TARGET_BYTES,
+            rows_bytes=YEAR_S / 3600 * count * _HOUR_BYTES,
+        )
 
     @classmethod
     def default_keep_days(cls) -> int | None:

@@ -6,6 +6,7 @@ On many hosts it is split: collectors have an inbox and sweep it; a centre has n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.corrections import CorrectableRecords, Correction
 from tallyd.contract.delivery import Accepted, Refused
+from tallyd.contract.growth import READING_BYTES, Growth
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
 from tallyd.contract.toolbox import Toolbox
@@ -31,7 +33,7 @@ from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.core.schedule.timetable import Every
+from tallyd.core.schedule.timetable import YEAR_S, Every
 from tallyd.core.stored import LastReading
 from tallyd.pollers.visitors.alerts.alert_kinds import (
     DATABASE,
@@ -59,6 +61,8 @@ from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_ta
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.watch import EVERY_S, watch
 
+_SOURCE_BYTES, _MINUTE_BYTES = 230, 92
+"""Of a source or a group in an out file, and of one minute of a source in the database."""
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
 _REPORT_LIMIT_S = 120.0
@@ -128,6 +132,20 @@ class VisitorsPoller(VisitorsSettings):
             catch_up_s=wanted.every,
             alerts_on_missed=False,
         )
+
+    def growth(self) -> Growth:
+        """Return the out files of reports; at most every minute of a source is kept in the database."""
+        count = len(self.sources)
+        return replace(
+            super().growth(),
+            file_bytes=READING_BYTES + (count + len(self.groups)) * _SOURCE_BYTES,
+            rows_bytes=YEAR_S / 60 * count * _MINUTE_BYTES,
+        )
+
+    @classmethod
+    def default_keep_days(cls) -> int | None:
+        """Return 400: reports write half a gigabyte a year, and the database has every minute for ever."""
+        return 400
 
     @property
     def needs_records(self) -> bool:
