@@ -149,6 +149,21 @@ def test_a_wrong_time_that_comes_again_now_and_then_is_never_believed(old: Old) 
         old.world.run(hours=24 * 4, least_s=3600)
 
 
+def test_a_time_far_ahead_does_not_keep_the_right_one_from_being_believed_after_a_week(old: Old) -> None:
+    before, _ = old.left()
+    for by in (YEARS, 30 * DAY - YEARS):
+        old.world.kill()
+        old.jump(by)
+        old.world.start()
+        old.world.run(hours=3, least_s=1800)
+        assert set(before[1:]) <= set(old.left()[0])
+    for _day in range(9):
+        old.world.run(hours=14, least_s=3600)
+        old.world.restart(off_s=10 * 3600)
+    old.world.run(hours=2, least_s=3600)
+    assert not set(before).intersection(old.left()[0])
+
+
 def test_two_starts_with_a_wrong_time_that_lie_more_than_a_week_apart_are_not_a_week(old: Old) -> None:
     before, _ = old.left()
     for by in (YEARS, 10 * DAY):
