@@ -245,7 +245,7 @@ run_tests() {
     [ "${room_kb:-0}" -lt 2000000 ] || TMPDIR=/dev/shm
     TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/tallyd.XXXXXX")
     export TMPDIR
-    chmod 755 "$TMPDIR" # databases run as users of their own
+    chmod 1777 "$TMPDIR" # as /tmp is: databases run as users of their own
     trap 'rm -rf -- "$TMPDIR"' EXIT
     trap 'exit 130' INT TERM
     check 'format' ruff format --check
