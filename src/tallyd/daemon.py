@@ -263,7 +263,7 @@ class Daemon:
         config = self._deps.active_config.config
         self._deps.on_config(config)
         self._store.alerts.alert_policy_of = config.alert_policy_of
-        self._store.clock_check.forget_others(config.settings.pollers)
+        self._store.apply_pollers(config.settings.pollers)
         self._health.forget_crashes()  # the next look notes what still fails
         self._deps.notifier.apply_config(config)
         self._deps.outbox_worker.apply_config(config, self._runner.http_tools)

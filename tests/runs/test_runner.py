@@ -21,6 +21,7 @@ from tallyd.contract.job import Job
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import Workers
 from tallyd.core.errors import RecordsError, SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.storage.recovery import restore
@@ -110,6 +111,10 @@ class FakeResources:
         self.asked.append(f"inbox of {task.poller}")
         return None
 
+    def workers(self, task: Task) -> Workers | None:
+        self.asked.append(f"workers of {task.poller}")
+        return None
+
 
 def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
     tmp_path: Path, clock: FakeClock
@@ -125,9 +130,12 @@ def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
         runner = replace(world.runner, resources=resources)
         world.start_with(runner=lambda _config: runner)
         world.run(minutes=2)
-        assert (resources.asked, days) == (["records of one", "inbox of one"], [7])
+        assert (resources.asked, days) == (
+            ["records of one", "inbox of one", "workers of one"],
+            [7],
+        )
         runner.http_tools(world.task)
-        assert len(resources.asked) == 2
+        assert len(resources.asked) == 3
 
 
 # -- gaps ----------------------------------------------------------------------------------------------------

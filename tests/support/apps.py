@@ -21,7 +21,9 @@ from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.reads.reads import TimedReads
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.poller_records import PollerRecords
+from tallyd.config.secrets import SecretFiles
 from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import Workers
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers.poller import ServersPoller
 
@@ -67,6 +69,8 @@ class Rounds:
     client: HttpClient | None = None
     database: Database | None = None
     files: TimedReads | None = None
+    workers: Workers | None = None
+    environ: dict[str, str] = field(default_factory=dict)
 
     def poller(self) -> ServersPoller:
         named = {
@@ -74,7 +78,8 @@ class Rounds:
             for name, own in self.targets.items()
         }
         text = json.dumps({"kind": "servers", **self.keys, "targets": named})
-        return ServersPoller.model_validate_json(text)
+        context = {"secrets": SecretFiles(self.folder, self.environ)} if self.environ else None
+        return ServersPoller.model_validate_json(text, context=context)
 
     def tools(self, *, is_by_hand: bool = False) -> Toolbox:
         if self.client is None:
@@ -93,6 +98,7 @@ class Rounds:
             is_by_hand=is_by_hand,
             kept={} if is_by_hand else self.kept,
             reads=self.reads(),
+            workers=self.workers,
         )
 
     def reads(self) -> TimedReads:

@@ -123,6 +123,9 @@ class FakePoller:
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         return None
 
+    def workers_needed(self) -> None:
+        return None
+
     def jobs(self) -> tuple[Job, ...]:
         job = Job(
             name="count",

@@ -77,6 +77,13 @@ class SecretFiles:
         self.values.add(value)
         return value
 
+    def reference(self, written: str) -> str:
+        """Return the reference that `written` is, as any process of this machine can read it; else empty."""
+        scheme, colon, rest = written.partition(":")
+        if not colon or scheme not in _AFTER_SCHEME:
+            return ""
+        return f"file:{(self.folder / rest).absolute()}" if scheme == "file" else written
+
     def open_files(self, files: Mapping[Path, Document], harmless: Set[str]) -> tuple[str, ...]:
         """Return a note for each file that holds a secret directly and that anybody may read.
 

@@ -28,6 +28,7 @@ from tallyd.core.language.messages import tr
 from tallyd.core.questions import Question
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import slots_a_year
+from tallyd.core.workers_spec import WorkersNeeded
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ class Poller(PollerBoards):
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         """Return the inbox of a poller with that name; None: this kind ingests no files."""
         del poller
+        return None
+
+    def workers_needed(self) -> WorkersNeeded | None:
+        """Return which other processes do a part of its work; None: none."""
         return None
 
     def hosts(self) -> Mapping[tuple[str, str], str]:

@@ -80,6 +80,7 @@ class Reading:
     the reading, then sent. `memory` replaces what the job remembers; None leaves it unchanged. `evaluates`
     are the last key segments (`<what>`) of the alerts that this reading can resolve; None: all of its job.
     `skew_s` is how far our clock is ahead of the source's, in seconds; None if the source did not say.
+    `executor` is the problem of the workers that the run needed; empty: they work; None: it needed none.
     `forgotten` are beginnings of keys, without the last segment: those alerts end as no longer watched.
     `outside_hours` are keys that were not judged, because nobody asks for them at this hour.
     `summary` is for a person who ran the job by hand, beside the facts; it is never stored.
@@ -94,6 +95,7 @@ class Reading:
     memory: Facts | None = field(default=None, repr=False)
     evaluates: frozenset[str] | None = None
     skew_s: float | None = None
+    executor: tuple[Problem, ...] | None = None
     forgotten: frozenset[str] = frozenset()
     outside_hours: frozenset[str] = frozenset()
     summary: Facts | None = field(default=None, repr=False)

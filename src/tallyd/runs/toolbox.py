@@ -15,6 +15,7 @@ from tallyd.contract.inbox import Inbox
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import Workers
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Facts
 from tallyd.retry import Retrying
@@ -43,6 +44,10 @@ class Resources(Protocol):
 
     def inbox(self, task: Task) -> Inbox | None:
         """Return the poller's inbox; None if it reads no files."""
+        ...
+
+    def workers(self, task: Task) -> Workers | None:
+        """Return the workers of the poller; None if it needs none."""
         ...
 
 
@@ -106,6 +111,7 @@ def toolbox(
         tools,
         records=resources.records(task),
         inbox=resources.inbox(task),
+        workers=resources.workers(task),
         reads=resources.reads,
         keep_days=resources.keep_days,
     )

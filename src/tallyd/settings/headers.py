@@ -66,6 +66,14 @@ class Plain(Secret):
         """No."""
         return False
 
+    @property
+    def can_travel(self) -> bool:
+        """Yes."""
+        return True
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Plain, (self.reveal(),)
+
 
 def is_harmless_header(name: str) -> bool:
     """Whether a header of that name never carries a secret: it is known, or its last word is.

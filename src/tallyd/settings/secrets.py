@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
@@ -21,6 +21,8 @@ _PLACEHOLDER = re.compile(
     r"|(?:change|replace)[_ -]?(?:me|this)|x{3,}(?:[_ -]x{2,})*|\*{3,}|\.{3,}|todo"
 )
 _SHORTEST_SECRET = 4
+ReadSecret: TypeAlias = Callable[[str], str]
+"""Returns the secret that a reference names."""
 NEAR_REFERENCE = re.compile(
     r"\s*(?P<scheme>(?i:env|file|credential))\s*:|\$(?:[A-Z_][A-Z0-9_]*|\{[A-Za-z0-9_]+\})\Z"
 )
@@ -36,6 +38,10 @@ class NamedFiles(Protocol):
 
     def read(self, written: str) -> str:
         """Return the secret that `written` is or refers to."""
+        ...
+
+    def reference(self, written: str) -> str:
+        """Return the reference that `written` is, with an absolute path; empty if it is the secret itself."""
         ...
 
     def path_of(self, written: str) -> Path:
@@ -54,16 +60,35 @@ def named_files(info: ValidationInfo) -> NamedFiles | None:
 
 
 class Secret:
-    """A value that never shows itself: not in repr, a message or JSON. Use `reveal()` to send it."""
+    """A value that never shows itself: not in repr, a message or JSON. Use `reveal()` to send it.
 
-    __slots__ = ("_value",)
+    `reference` says where it was read (`env:NAME`, `file:/PATH`); empty if it was written directly. Only that
+    goes to another process (by pickle), where it becomes a `Reference`.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "reference")
+
+    def __init__(self, value: str, reference: str = "") -> None:
         self._value = value
+        self.reference = reference
 
-    def reveal(self) -> str:
-        """Return the value itself. Only to send it to its owner, and for redaction."""
+    def reveal(self, read: ReadSecret | None = None) -> str:
+        """Return the value itself. Only to send it to its owner, and for redaction.
+
+        `read` reads a secret of which this process knows only the reference.
+        """
+        del read
         return self._value
+
+    @property
+    def can_travel(self) -> bool:
+        """Whether another process may be told of it."""
+        return bool(self.reference)
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        if not self.reference:
+            raise TypeError("a secret that is written directly never goes to another process")
+        return Reference, (self.reference,)
 
     @property
     def is_secret(self) -> bool:
@@ -111,6 +136,7 @@ class Secret:
             raise wrong('must be text: the secret itself, or "env:NAME", "file:PATH" or "credential:NAME"')
         reader = named_files(info)
         value = reader.read(written) if reader else written
+        reference = reader.reference(written) if reader else ""
         if not value.strip():
             raise wrong("is empty")
         if value != value.strip() or UNPRINTABLE.search(value):
@@ -126,7 +152,28 @@ class Secret:
             raise wrong(
                 english("is too short for a secret; use at least {least} characters", least=_SHORTEST_SECRET)
             )
-        return cls(value)
+        return cls(value, reference)
+
+
+class Reference(Secret):
+    """A secret in a process that was only told where it is."""
+
+    __slots__ = ()
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("", reference)
+
+    def reveal(self, read: ReadSecret | None = None) -> str:
+        """Return what `read` finds. Raises what it raises."""
+        if read is None:
+            raise AssertionError("a reference has no value")
+        return read(self.reference)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reference) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
 
 
 def is_placeholder(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,16 +16,17 @@ from functools import partial
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import DeposedError, Recorded, State, StateError
 from tallyd.config.jobs import Task
-from tallyd.core.alerts.daemon_alerts import CLOCK, OUT, clock_suspect
+from tallyd.contract.poller import Poller
+from tallyd.core.alerts.daemon_alerts import CLOCK, EXECUTOR, OUT, clock_suspect
 from tallyd.core.alerts.rules import OWN, Observations
 from tallyd.core.outbox import Outcomes, reported
 from tallyd.core.reading import Facts, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import Missed
 from tallyd.core.texts import visible
 from tallyd.storage.alert_store import AlertStore
-from tallyd.storage.clock_check import ClockCheck
 from tallyd.storage.held import Held, HeldChanges
 from tallyd.storage.out_writer import OutWriter
+from tallyd.storage.shared_problem import SharedProblem
 from tallyd.storage.store_result import StoreResult, beside, heading_of, is_idle, observations_of
 
 log = logging.getLogger("tallyd")
@@ -43,7 +44,7 @@ class Store:
         self.held = HeldChanges()
         self.state_trouble: str | None = None
         self._trouble_since: datetime | None = None
-        self.clock_check = ClockCheck()
+        self._shared = {kind.key: SharedProblem() for kind in (CLOCK, EXECUTOR)}
         self._is_unwatched: Callable[[str], bool] = lambda _key: False
         self._judging = threading.RLock()
 
@@ -78,6 +79,9 @@ class Store:
             if forgotten:
                 self.evaluate((), may_resolve=lambda key: key.startswith(forgotten), is_unwatched=True)
             observations = self._watched(observations_of(task, slot, readings, now=self._now()))
+            for each in readings:
+                if each.executor is not None:
+                    self._raise_shared(EXECUTOR.key, task.poller, next(iter(each.executor), None))
         if observations is not None and slot.key is None and all(is_idle(each) for each in readings):
             # Some jobs run every two seconds: an idle run must not write to disk.
             self._evaluate(observations)
@@ -102,7 +106,9 @@ class Store:
         )
         if by_daemon:
             for each in readings:
-                self._evaluate_clock(task.poller, each)
+                if each.skew_s is not None:
+                    suspect = clock_suspect(each.skew_s, now=self._now())
+                    self._raise_shared(CLOCK.key, task.poller, suspect)
         outs = recorded.outs if recorded and recorded.outs else (None,) * len(readings)
         return tuple(
             StoreResult(
@@ -299,8 +305,14 @@ class Store:
         )
         self._evaluate(observations)
 
-    def _evaluate_clock(self, poller: str, reading: Reading) -> None:
-        """Raise or resolve `tallyd/clock` by comparing our clock with the source's."""
-        if reading.skew_s is not None:
-            named = self.clock_check.found(poller, clock_suspect(reading.skew_s, now=self._now()))
-            self.evaluate(named, may_resolve=lambda key: key == CLOCK.key)
+    def apply_pollers(self, pollers: Mapping[str, Poller]) -> None:
+        """Forget what pollers found that are no longer there, or no longer need workers."""
+        self._shared[CLOCK.key].forget_others(pollers)
+        self._shared[EXECUTOR.key].forget_others(
+            {name for name, each in pollers.items() if each.workers_needed()}
+        )
+
+    def _raise_shared(self, shared: str, poller: str, problem: Problem | None) -> None:
+        """Raise or resolve the alert that several pollers may find: the clock, the workers."""
+        named = self._shared[shared].found(poller, problem)
+        self.evaluate(named, may_resolve=lambda key: key == shared)

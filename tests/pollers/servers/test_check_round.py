@@ -26,8 +26,8 @@ from tallyd.core.alerts.notices import AlertPolicy
 from tallyd.core.errors import Stopped
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.pollers.servers.freshness import STATES, State
-from tallyd.pollers.servers.rounds import check_round as rounding
-from tallyd.pollers.servers.rounds.check_round import check_all
+from tallyd.pollers.servers.rounds import checking as rounding
+from tallyd.pollers.servers.rounds.checking import check_all
 from tallyd.pollers.servers.rounds.target_memory import TargetMemory, memory_of
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from tallyd.config.problems import problems_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.core.alerts.notices import AlertPolicy
+from tallyd.core.workers_spec import WorkersNeeded
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.sources.extraction import JsonField
 from tallyd.pollers.servers.sources.http import HttpSource
@@ -506,3 +508,81 @@ def test_a_limit_of_a_target_that_is_due_has_no_effect(key: str, place: str) -> 
         f"targets.PROD.{key}: has no effect, because `due` says when data is stale; remove it, "
         'or add "due": []'
     )
+
+
+# -- who asks ------------------------------------------------------------------------------------------------
+
+DASK: dict[str, Any] = {"executor": "dask", "scheduler": "tcp://dask.example:8786"}
+
+
+def test_only_an_executor_of_other_processes_needs_workers() -> None:
+    targets = {"PROD": {"url": URL}}
+    assert read(targets=targets).workers_needed() is None
+    assert read(targets=targets, executor="processes").workers_needed() == WorkersNeeded(processes=0)
+    four = read(targets=targets, executor="processes", processes=4)
+    assert four.workers_needed() == WorkersNeeded(processes=4)
+    found = read(targets=targets, **DASK).workers_needed()
+    assert found == WorkersNeeded(scheduler="tcp://dask.example:8786")
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        pytest.param({"executor": "dask"}, "needs the address of its `scheduler`", id="no scheduler"),
+        pytest.param(
+            {"scheduler": "tcp://a:1"}, 'scheduler: has no effect without "executor": "dask"', id="no dask"
+        ),
+        pytest.param(
+            {**DASK, "processes": 2},
+            'processes: has no effect without "executor": "processes"',
+            id="no process",
+        ),
+        pytest.param({"fallback": "threads"}, "fallback: has no effect", id="nothing to fall back from"),
+        pytest.param({"executor": "dusk"}, "executor: must be one of", id="no executor"),
+        *(
+            pytest.param(
+                {"executor": "dask", "scheduler": written},
+                "must be the address of a Dask scheduler",
+                id=written,
+            )
+            for written in (
+                "dask.example:8786",
+                "http://dask.example:8786",
+                "tcp://dask.example",
+                "tcp://a:0",
+            )
+        ),
+    ],
+)
+def test_keys_of_another_executor_are_refused(keys: dict[str, Any], fault: str) -> None:
+    (found,) = faults(targets={"PROD": {"url": URL}}, **keys)
+    assert fault in found
+
+
+@pytest.mark.parametrize("executor", [DASK, {"executor": "processes"}], ids=["dask", "processes"])
+def test_a_secret_must_be_a_reference_if_another_process_asks(
+    executor: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALLYD_TEST_KEY", "Zq7-secret")
+    (tmp_path / "key").write_text("Zq7-secret")
+    direct = {
+        "HEADER": {"url": URL, "headers": {"X-Key": "Zq7-secret"}},
+        "SHORT": {"url": URL, "headers": {"X-Mode": "test"}},
+        "TOKEN": {"url": URL, "auth": {"bearer": "Zq7-secret"}},
+        "BASIC": {"url": URL, "auth": {"user": "me", "password": "Zq7-secret"}},
+        "SHOP": {"sql": {"url": "postgresql+psycopg://me:Zq7-secret@db.example/a", "query": "SELECT 1"}},
+    }
+    found = faults(folder=tmp_path, targets=direct, **executor)
+    assert [each.split(":")[0] for each in found] == [f"targets.{name}" for name in direct]
+    assert all("only the reference goes to another process" in each for each in found)
+    assert "Zq7" not in "".join(found)
+    as_references = {
+        "HEADER": {"url": URL, "headers": {"X-Key": "env:TALLYD_TEST_KEY", "Accept": "text/x"}},
+        "TOKEN": {"url": URL, "auth": {"bearer": "file:key"}},
+        "BASIC": {"url": URL, "auth": {"user": "me", "password": "env:TALLYD_TEST_KEY"}},
+        "LITE": {"sql": {"url": "sqlite:////srv/app.db", "query": "SELECT 1"}},
+    }
+    targets = read(folder=tmp_path, targets=as_references, **executor).checked
+    sent = pickle.dumps([target.source for target in targets])
+    assert b"Zq7" not in sent
+    assert str(tmp_path / "key").encode() in sent, "relative to the config, which a worker does not have"

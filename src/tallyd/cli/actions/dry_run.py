@@ -28,6 +28,7 @@ from tallyd.contract.passages import (
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
 from tallyd.core.hosts import Host
+from tallyd.contract.workers import Workers
 from tallyd.core.reading import Json
 
 
@@ -174,6 +175,9 @@ class DryOutside:
             is_yet_to_be_made = self._outside.inbox_is_made_at_start(task)
             self._inboxes[task.poller] = DryInbox(found, is_yet_to_be_made=is_yet_to_be_made)
         return self._inboxes.get(task.poller)
+
+    def workers(self, task: Task) -> Workers | None:
+        return self._outside.workers(task)
 
     def close(self) -> None:
         self._outside.close()

@@ -19,6 +19,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.cli.actions.dry_run import DryOutside
 from tallyd.cli.process.resources import Outside, database_problems, make_inboxes, state_problems
+from tallyd.cli.process.worker_pools import executor_problems
 from tallyd.cli.shared import utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
@@ -94,7 +95,7 @@ def channels(config: Config, redact: Callable[[str], str]) -> Channels:
 
 
 def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigProblem, ...]:
-    """Return the problems of channels and of the database, and missing libraries.
+    """Return the problems of channels, of the database and of workers, and missing libraries.
 
     Channels that are already active in the config `known` are not checked again, because that takes long.
     """
@@ -102,6 +103,7 @@ def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigPro
         *_channel_problems(config, known),
         *state_problems(config),
         *database_problems(config),
+        *executor_problems(config),
         *page_problems(config),
     )
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 import tallyd
 from tallyd.adapters.locks import holder
 from tallyd.adapters.reads.reads import TimedReads
+from tallyd.cli.process.worker_pools import WorkerPools
 from tallyd.config.jobs import Task, duties_of, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
+from tallyd.contract.workers import Workers
 from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
 from tallyd.core.hosts import Neighbours, place_of
 from tallyd.core.inbox_spec import InboxNeeded
@@ -65,6 +67,7 @@ class Outside:
         self._host: HostTable | None = None
         self._bound: dict[str, Records] = {}
         self._folders: dict[str, tuple[InboxNeeded, Folder]] = {}
+        self._workers = WorkerPools(now)
         self.reads = TimedReads(now=now)
 
     @property
@@ -85,6 +88,7 @@ class Outside:
                 if wanted.get(name) != needed:
                     folder.close()
                     del self._folders[name]
+        self._workers.apply_config(config)
 
     def records(self, task: Task) -> Records | None:
         """Return the poller's records, None where it keeps none."""
@@ -94,6 +98,11 @@ class Outside:
         """Return the poller's inbox, None where it takes no files."""
         needed = task.source.inbox_needed(task.poller)
         return None if needed is None else self._folder(task, needed)
+
+    def workers(self, task: Task) -> Workers | None:
+        """Return the workers of the poller, None where it needs none."""
+        needed = task.source.workers_needed()
+        return None if needed is None else self._workers.of(needed, self._config)
 
     def prunables(self, now: datetime) -> Iterator[Prunable]:
         """Yield everything with old rows or files at `now`: rows, and finished or quarantined files."""
@@ -140,6 +149,7 @@ class Outside:
     def close(self) -> None:
         """End watches, give back locks, close connections; a further call does nothing."""
         self.reads.close()
+        self._workers.close()
         with self._lock:
             for _, folder in self._folders.values():
                 folder.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from tallyd.core.alerts.alert_kind import AlertKind
@@ -141,7 +142,33 @@ DOUBLED = AlertKind(
     short=mark("runs twice"),
     many=mark("pollers that run twice"),
 )
-OWN_KINDS = (CLOCK, NETWORK, CONFIG, STATE, DAMAGED, OUT, LOG, WEB, DOUBLED, PART_CRASHED, UNDELIVERED)
+EXECUTOR = AlertKind(
+    key="tallyd/executor",
+    severity="error",
+    text=mark(
+        "{poller}: workers do not check targets as they should: {reason}."
+        "[ {left:# target was|# targets were} not checked in the last round; what is known of them stays.]"
+        "[ tallyd itself checked {own:# target|# targets} instead.]"
+    ),
+    over=mark("workers check all targets again"),
+    ends=mark("a round in which workers check all their targets"),
+    short=mark("workers do not check"),
+    many=mark("executors"),
+)
+OWN_KINDS = (
+    CLOCK,
+    NETWORK,
+    CONFIG,
+    STATE,
+    DAMAGED,
+    OUT,
+    LOG,
+    WEB,
+    EXECUTOR,
+    DOUBLED,
+    PART_CRASHED,
+    UNDELIVERED,
+)
 """The kinds for the daemon itself."""
 
 
@@ -160,3 +187,14 @@ def doubled_problem(poller: str, hosts: Iterable[Host], *, since: datetime) -> P
     """Return the problem of a poller that other daemons run too."""
     where = Name(", ".join(host.place for host in hosts))
     return DOUBLED.problem(OWN, poller, since=since, poller=Name(poller), host=where)
+
+
+def executor_problem(poller: str, reason: str, *, left: int, own: int, since: datetime) -> Problem:
+    """Return the problem of workers: `left` targets were not checked, `own` were by this process instead.
+
+    It is only a warning if all targets were checked.
+    """
+    problem = EXECUTOR.problem(
+        OWN, since=since, poller=Name(poller), reason=reason, left=left or None, own=own or None
+    )
+    return problem if left else replace(problem, severity="warning")

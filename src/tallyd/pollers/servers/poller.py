@@ -19,6 +19,7 @@ from tallyd.core.reading import Json
 from tallyd.core.schedule.calendar import NEAR_DAYS
 from tallyd.core.schedule.hours import never_begins
 from tallyd.core.schedule.timetable import YEAR_S, Every
+from tallyd.core.workers_spec import WorkersNeeded
 from tallyd.pollers.servers.alert_kinds import (
     DATABASE,
     KINDS,
@@ -31,7 +32,8 @@ from tallyd.pollers.servers.boards.checks_table import SHOWN
 from tallyd.pollers.servers.boards.shown import ServersShown
 from tallyd.pollers.servers.freshness import CheckResult
 from tallyd.pollers.servers.questions import QUESTIONS
-from tallyd.pollers.servers.rounds.check_round import check_all, round_of
+from tallyd.pollers.servers.rounds.check_round import round_of
+from tallyd.pollers.servers.rounds.checking import check_all
 from tallyd.pollers.servers.rounds.target_memory import CHECK, TargetMemory
 
 _TARGET_BYTES, _HOUR_BYTES = 220, 65
@@ -127,6 +129,12 @@ class ServersPoller(ServersShown):
         """Yes: changes and hours are stored in the database."""
         return True
 
+    def workers_needed(self) -> WorkersNeeded | None:
+        """Return who else asks the targets."""
+        if self.executor == "threads":
+            return None
+        return WorkersNeeded(processes=self.processes or 0, scheduler=self.scheduler)
+
     @property
     def duties(self) -> frozenset[str]:
         """Checks: a second daemon would overwrite the hours of the first."""
@@ -134,7 +142,7 @@ class ServersPoller(ServersShown):
 
     def probe(self, tools: Toolbox) -> tuple[Found, ...]:
         """Check every target once and return the state of each."""
-        results = check_all(self, tools, TargetMemory())
+        results = check_all(self, tools, TargetMemory()).results
         return tuple(
             Found(
                 target.name,

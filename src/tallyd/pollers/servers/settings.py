@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,13 @@ from tallyd.settings.secrets import named_files
 from tallyd.settings.types import Duration, FolderPath, Seconds, did_you_mean, within, wrong, wrong_each
 
 LONGEST_NAME = 200
+_SCHEDULER = re.compile(r"(?:tcp|tls)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[1-9][0-9]{0,4}", re.ASCII)
+_KEYS_OF = {"processes": "processes", "scheduler": "dask"}
+"""Keys that only one executor has."""
+_DIRECT = (
+    "has a secret that is written directly, in itself or in `defaults`; with this `executor`, write it as "
+    '"env:NAME" or "file:PATH": only the reference goes to another process'
+)
 
 
 def _with_file(written: Any, info: ValidationInfo) -> Any:
@@ -34,6 +42,12 @@ def _with_file(written: Any, info: ValidationInfo) -> Any:
     return {**found, **written}
 
 
+def _scheduler(written: str) -> str:
+    if not _SCHEDULER.fullmatch(written):
+        raise wrong("must be the address of a Dask scheduler, such as tcp://dask.example:8786")
+    return written
+
+
 # Not strict only here: the targets may be a JSON object from a file of its own. Each key is still strict.
 _AnyTarget = Annotated[TargetSettings, Field(strict=False)]
 
@@ -49,8 +63,25 @@ class ServersSettings(Poller):
         16,
         ge=1,
         le=256,
-        description="How many targets to check at the same time. One that has not answered after 50 ms no "
-        "longer counts, so that it holds up no other.",
+        description="How many targets to check at the same time, in each process. One that has not answered "
+        "after 50 ms no longer counts, so that it holds up no other.",
+    )
+    executor: Literal["threads", "processes", "dask"] = Field(
+        "threads",
+        description="Who asks the targets: `threads` of tallyd itself, further `processes` of this machine, "
+        "or the workers of a `dask` cluster (see docs/scale.md). For the last two, each secret of a target "
+        "must be a reference.",
+    )
+    processes: int | None = Field(
+        None, ge=1, le=256, description="How many processes. Default: one for each core of this machine."
+    )
+    scheduler: Annotated[str, AfterValidator(_scheduler)] | None = Field(
+        None, description="Address of the Dask scheduler: `tcp://HOST:8786`, or `tls://HOST:8786`."
+    )
+    fallback: Literal["threads"] | None = Field(
+        None,
+        description="`threads`: tallyd itself checks the targets that the workers did not check. Default: "
+        "those stay as they were, and come first in the next round.",
     )
     write_every: Annotated[Duration, AfterValidator(within(60.0))] = Field(
         Seconds(900),
@@ -114,6 +145,28 @@ class ServersSettings(Poller):
             for group in known
             if group not in found
         ]
+        if problems:
+            raise wrong_each(problems)
+        return self
+
+    @model_validator(mode="after")
+    def _has_its_executor(self) -> Self:
+        problems: list[tuple[tuple[str, ...], str]] = [
+            ((key,), f'has no effect without "executor": "{executor}"')
+            for key, executor in _KEYS_OF.items()
+            if key in self.model_fields_set and self.executor != executor
+        ]
+        if self.executor == "dask" and self.scheduler is None:
+            problems.append((("executor",), 'is "dask", which needs the address of its `scheduler`'))
+        if self.executor == "threads":
+            if self.fallback:
+                problems.append((("fallback",), 'has no effect with "executor": "threads"'))
+        else:
+            problems += [
+                (("targets", target.name), _DIRECT)
+                for target in self.checked
+                if any(not secret.can_travel for secret in target.source.secrets)
+            ]
         if problems:
             raise wrong_each(problems)
         return self

@@ -1,99 +1,85 @@
-"""One check: the source of a target is asked, and each time that it says becomes a state."""
+"""One check: what is known of a target before it is asked, and each time that it said becomes a state."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import Future
-from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from datetime import tzinfo
 
-from tallyd.contract.toolbox import Toolbox
-from tallyd.core.errors import SourceError
-from tallyd.core.json_reply import Unreadable
 from tallyd.core.language.messages import english
-from tallyd.pollers.servers.computed_time import UnreadableTimeError, has_offset, read_time
-from tallyd.pollers.servers.freshness import CheckResult, State, check_result_of, taken_off
+from tallyd.pollers.servers.freshness import CheckResult, check_result_of
+from tallyd.pollers.servers.rounds.asking import Ask, Dated, Found
 from tallyd.pollers.servers.rounds.target_memory import MOST_ITEMS, TargetMemory
-from tallyd.pollers.servers.sources.items import Items
 from tallyd.pollers.servers.sources.source import Answer
 from tallyd.pollers.servers.targets.target import Target
 
 
-def begin(target: Target, tools: Toolbox) -> Future[Any]:
-    """Ask the source of a target. Raises `Stopped`."""
-    return target.source.begin(tools, target.timeout_s)
+def ask_of(target: Target, *, zone: tzinfo, memory: TargetMemory) -> Ask:
+    """Return what to ask of a target. `zone` is for times without one, if the target has no zone."""
+    return Ask(
+        name=target.name,
+        source=target.source,
+        each=target.each,
+        form=target.form,
+        zone=target.zone or zone,
+        is_guessed=target.zone is None,
+        timeout_s=target.timeout_s,
+        stale_at=memory.stale_at(target),
+    )
 
 
-def results_of(
-    target: Target, asked: Future[Any], *, now: datetime, zone: tzinfo, memory: TargetMemory
-) -> dict[str, CheckResult]:
-    """Return the result of a check that has ended, by the name of the target; also those of its items.
+def results_of(target: Target, found: Found, *, zone: tzinfo, memory: TargetMemory) -> dict[str, CheckResult]:
+    """Return the result of a check by the name of the target; also those of its items.
 
-    `zone` is for times without one, if the target has no zone. Raises `Stopped`. Everything that the target
-    does is a state.
+    `zone` is that of the poller.
     """
-    failure = asked.exception()  # not raised: this frame, which has the future, would be in its traceback
-    if isinstance(failure, SourceError):
-        # With a 2xx status, the body is unusable.
-        is_answered = failure.status is not None and 200 <= failure.status < 300
-        state: State = "invalid" if is_answered else "unreachable"
-        answered = str(failure.status or "")
-        return {target.name: CheckResult(at=now, state=state, reason=failure.text, answered=answered)}
-    reply = asked.result()
-    answer = target.source.answer(reply)
-    try:
-        if target.each is None:
-            value = target.source.value(reply)
-            return {target.name: _evaluated(target, answer, value, zone=zone, memory=memory)}
-        items = target.each.items_of(reply)
-    except Unreadable as error:
-        return {target.name: _invalid(answer, answer.unusable(str(error)))}
-    values = [(target.item(name), value) for name, value in items.times.items()]
-    followed = memory.note_items(target, [item.name for item, _ in values], answer.at)
-    if len(followed) < len(values):
+    answer = found.answer
+    if answer is None:
+        return {
+            target.name: CheckResult(
+                at=found.at, state=found.state, reason=found.failure, answered=found.status
+            )
+        }
+    if found.failure:
+        return {target.name: _invalid(answer, found.failure)}
+    if target.each is None:
+        return {target.name: _result(target, answer, found.times[""], zone)}
+    items = {name: target.item(name) for name in found.times}
+    followed = memory.note_items(target, [item.name for item in items.values()], answer.at)
+    fault = found.fault
+    if len(followed) < len(items):
         most = f"{MOST_ITEMS:,}"
-        items = Items(fault=english("with more than {most} items; are the names new each time?", most=most))
-    found = {
-        item.name: _evaluated(item, answer, value, zone=zone, memory=memory)
-        for item, value in values
+        fault = english("with more than {most} items; are the names new each time?", most=most)
+    results = {
+        item.name: _result(item, answer, found.times[name], zone)
+        for name, item in items.items()
         if item.name in followed
     }
-    return {target.name: _of_all(answer, items, found.values()), **found}
+    return {target.name: _of_all(answer, fault, results.values()), **results}
 
 
-def _of_all(answer: Answer, items: Items, results: Collection[CheckResult]) -> CheckResult:
+def _of_all(answer: Answer, fault: str, results: Collection[CheckResult]) -> CheckResult:
     """Return the result of a target with items: that of the newest, if nothing is wrong with the list."""
     dated = (each for each in results if each.computed_at)
     newest = max(dated, key=lambda each: each.computed_at or each.at, default=None)
-    if items.fault or newest is None:
+    if fault or newest is None:
         missing = (
             english("with items, but none with a readable time") if results else english("without an item")
         )
-        return _invalid(answer, answer.unusable(items.fault or missing))
+        return _invalid(answer, answer.unusable(fault or missing))
     return newest
 
 
-def _evaluated(
-    target: Target, answer: Answer, value: object, *, zone: tzinfo, memory: TargetMemory
-) -> CheckResult:
+def _result(target: Target, answer: Answer, dated: Dated, zone: tzinfo) -> CheckResult:
     """Return the result of an answer with this time, as of the moment when it was given."""
-    if isinstance(value, Unreadable):
-        return _invalid(answer, answer.unusable(str(value)))
-    by_server = answer.at - timedelta(seconds=taken_off(answer.skew_s))
-    try:
-        computed_at = read_time(
-            value, target.form, zone=target.zone or zone, now=by_server, stale_at=memory.stale_at(target.name)
-        )
-        is_guessed = target.zone is None and not has_offset(value, target.form)
-    except UnreadableTimeError as error:
-        return _invalid(answer, answer.misdated(target.source.named, str(error)))
+    if dated.computed_at is None:
+        return _invalid(answer, dated.flaw)
     return check_result_of(
-        computed_at,
+        dated.computed_at,
         now=answer.at,
         skew_s=answer.skew_s,
         limits=target.limits_at(answer.at, zone),
         answered=answer.said,
-        guessed_zone=str(zone) if is_guessed else "",
+        guessed_zone=dated.guessed_zone,
     )
 
 

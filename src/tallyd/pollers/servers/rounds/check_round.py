@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from tallyd.contract.lags import HourCount, Hours, held, hour_of
 from tallyd.contract.toolbox import Toolbox
-from tallyd.core.errors import Stopped
+from tallyd.core.alerts.daemon_alerts import executor_problem
 from tallyd.core.naming import problem_key
 from tallyd.core.reading import Problem, Reading, Slot
 from tallyd.core.schedule.hours import any_held
@@ -23,28 +22,13 @@ from tallyd.pollers.servers.freshness import (
     follow,
     unseen,
 )
-from tallyd.pollers.servers.rounds.check import begin, results_of
+from tallyd.pollers.servers.rounds.checking import check_all
+from tallyd.pollers.servers.rounds.elsewhere import WorkersTrouble
 from tallyd.pollers.servers.rounds.out_facts import facts_of, lag_row, summary_of
-from tallyd.pollers.servers.rounds.round_log import log_steps, say_left, say_stored
+from tallyd.pollers.servers.rounds.round_log import log_steps, say_left, say_stored, say_workers
 from tallyd.pollers.servers.rounds.target_memory import KEPT, TargetMemory, memory_of
-from tallyd.pollers.servers.rounds.worker_pool import Pace, checked
 from tallyd.pollers.servers.settings import ServersSettings
 from tallyd.pollers.servers.targets.target import Target
-
-SPREAD: Final = 0.5
-"""The largest share of `every` over which checks are spread. A fifth is for the last ones to time out, and
-the rest for storing and reporting thousands of results on a busy machine: a round that is late skips the
-next one."""
-ENDED_BY: Final = 0.95
-"""The share of `every` after which all checks have ended. Otherwise a round with many that hang takes
-hours."""
-SHORTEST_LIMIT_S: Final = 3.0
-"""Checks may always start for this long: a busy machine may need most of a round of one second."""
-SPACE_S: Final = 0.1
-"""The distance between the starts of a few checks. A round is reported when it has ended, so it must be
-short."""
-STOOD_STILL_S: Final = 5.0
-"""There is a look every half second. After this time without one, this process or machine stood still."""
 
 _OF_ANSWERS: Final[frozenset[State]] = frozenset({"unreachable", "invalid"})
 """The only problems of a target with items. Each of those says itself how old its data is."""
@@ -62,8 +46,12 @@ def round_of(settings: ServersSettings, slot: Slot, tools: Toolbox) -> tuple[Rea
     del slot
     tools.kept[KEPT] = memory = memory_of(tools.kept, tools.memory)
     have_left = memory.keep_only(settings.with_items(memory.known))
-    results = check_all(settings, tools, memory)
-    return (reading_of(settings, results, memory, tools, have_left=have_left),)
+    checked = check_all(settings, tools, memory)
+    reading = reading_of(settings, checked.results, memory, tools, have_left=have_left)
+    if checked.trouble is None:
+        return (reading,)
+    say_workers(checked.trouble, memory, tools)
+    return (replace(reading, executor=_executor_problems(checked.trouble, tools)),)
 
 
 def reading_of(
@@ -118,80 +106,6 @@ def reading_of(
     )
 
 
-def check_all(settings: ServersSettings, tools: Toolbox, memory: TargetMemory) -> dict[str, CheckResult]:
-    """Return the result of one check of each target, without those that had no time. Raises `Stopped`.
-
-    If this process stood still meanwhile (a suspend), active checks timed out without a fault of the targets,
-    and the differences of clocks are unknown. So it checks the targets that are not fresh once more.
-    """
-    looked = _Looks(tools)
-    began_at = tools.now()
-    results = _checked(settings, _in_turn(settings.checked, memory), tools, memory, looked)
-    memory.began_at = began_at
-    looked.look()
-    doubtful = tuple(
-        target
-        for target in settings.checked
-        if target.name in results and results[target.name].state != "fresh"
-    )
-    if looked.has_stood_still and doubtful:
-        results |= _checked(settings, doubtful, tools, memory, looked)
-    return results
-
-
-def _in_turn(targets: Sequence[Target], memory: TargetMemory) -> Sequence[Target]:
-    """Return the targets in the order of the config, but first those that the last round did not check."""
-    last = memory.began_at
-    if last is None:
-        return targets
-    never = datetime.min.replace(tzinfo=UTC)
-    return sorted(targets, key=lambda target: min(memory.checked_at.get(target.name, never), last))
-
-
-class _Looks:
-    """Notices, with either clock, that far too much time passed between two looks."""
-
-    def __init__(self, tools: Toolbox) -> None:
-        self._now = tools.now
-        self._last = self._now(), time.monotonic()
-        self.has_stood_still = False
-
-    def look(self) -> None:
-        before, self._last = self._last, (self._now(), time.monotonic())
-        passed_s = max((self._last[0] - before[0]).total_seconds(), self._last[1] - before[1])
-        self.has_stood_still = self.has_stood_still or passed_s > STOOD_STILL_S
-
-
-def _checked(
-    settings: ServersSettings, targets: Sequence[Target], tools: Toolbox, memory: TargetMemory, looked: _Looks
-) -> dict[str, CheckResult]:
-    """Check targets, spread over the round. Raises `Stopped`."""
-    found: dict[str, CheckResult] = {}
-
-    def look() -> None:
-        if tools.stop():
-            raise Stopped
-        looked.look()
-        tools.show_progress(len(found), len(targets))
-
-    pace = _pace(settings, len(targets), is_by_hand=tools.is_by_hand)
-    for target, asked in checked(targets, partial(begin, tools=tools), pace, look=look):
-        found |= results_of(target, asked, now=tools.now(), zone=tools.zone, memory=memory)
-        tools.alive()
-    return found
-
-
-def _pace(settings: ServersSettings, count: int, *, is_by_hand: bool) -> Pace:
-    if is_by_hand:
-        return Pace(settings.workers)
-    longest_s = max(target.timeout_s for target in settings.checked)
-    return Pace(
-        settings.workers,
-        spread_s=min(settings.every * SPREAD, count * SPACE_S),
-        limit_s=max(settings.every * ENDED_BY - longest_s, SHORTEST_LIMIT_S),
-    )
-
-
 def _steps(settings: ServersSettings, memory: TargetMemory, results: Mapping[str, CheckResult]) -> Steps:
     return [
         (target, follow(memory.known.get(target.name), results[target.name]))
@@ -209,6 +123,15 @@ def _with_those_left(settings: ServersSettings, memory: TargetMemory, steps: Ste
         for target in settings.with_items(known)
         if target.name in known
     ]
+
+
+def _executor_problems(trouble: WorkersTrouble, tools: Toolbox) -> tuple[Problem, ...]:
+    """Return the problem of workers that did not do what they should, if there is one."""
+    if not trouble.reason:
+        return ()
+    return (
+        executor_problem(tools.poller, trouble.reason, left=trouble.left, own=trouble.own, since=tools.now()),
+    )
 
 
 def _is_due(written_at: datetime | None, now: datetime, every_s: float) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from tallyd.contract.lags import StoreOutcome
 from tallyd.contract.toolbox import Toolbox
 from tallyd.pollers.servers.freshness import TROUBLES, Step, passed
+from tallyd.pollers.servers.rounds.elsewhere import WorkersTrouble
 from tallyd.pollers.servers.rounds.out_facts import log_fields
 from tallyd.pollers.servers.rounds.target_memory import CHECK, TargetMemory
 from tallyd.pollers.servers.targets.target import Target
@@ -54,6 +55,19 @@ def say_left(count: int, memory: TargetMemory, tools: Toolbox) -> None:
         event = "not all targets could be checked" if count else "all targets are checked again"
         fields = {"poller": tools.poller, "job": CHECK, "left": count}
         log.log(logging.WARNING if count else logging.INFO, event, extra=fields)
+
+
+def say_workers(trouble: WorkersTrouble, memory: TargetMemory, tools: Toolbox) -> None:
+    """Say what is wrong with the workers, or that nothing is any more."""
+    if memory.workers_trouble == trouble.reason:
+        return
+    memory.workers_trouble = trouble.reason
+    fields = {"poller": tools.poller, "job": CHECK}
+    if trouble.reason:
+        more = {"reason": trouble.reason, "left": trouble.left, "checked_here": trouble.own}
+        log.warning("workers did not check all targets", extra={**fields, **more})
+    else:
+        log.info("workers check all targets again", extra=fields)
 
 
 def _event(target: Target, step: Step, memory: TargetMemory) -> str | None:

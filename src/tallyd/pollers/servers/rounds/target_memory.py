@@ -54,6 +54,7 @@ class TargetMemory:
     `began_at` is when the last round began, `every_s` its interval; `is_behind`: it did not check all
     targets. `unstored_since` is since when the database stores nothing. `missing` is since when each item is
     missing that the answers of its target no longer have; `has_unstored`: this has changed and is not stored.
+    `workers_trouble` is what was last wrong with the workers.
     """
 
     known: dict[str, Known] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class TargetMemory:
     unstored_since: datetime | None = None
     missing: dict[str, datetime] = field(default_factory=dict)
     has_unstored: bool = False
+    workers_trouble: str = ""
 
     def keep_only(self, targets: Iterable[Target]) -> bool:
         """Forget targets that are no longer in the config; return whether there were any."""
@@ -85,10 +87,17 @@ class TargetMemory:
         self.forget(forgotten)
         return forgotten
 
-    def stale_at(self, name: str) -> datetime | None:
-        """Return the time of a target's data if that is known to be stale."""
-        known = self.known.get(name)
-        return known.computed_at if known and known.is_stale else None
+    def stale_at(self, target: Target) -> dict[str, datetime]:
+        """Return the times of data that is known to be stale, by item; without items, that of the target."""
+        first = f"{target.name}/"
+        names = (
+            [target.name] if target.each is None else [name for name in self.known if name.startswith(first)]
+        )
+        return {
+            name.removeprefix(first) if target.each else "": known.computed_at
+            for name in names
+            if (known := self.known.get(name)) and known.is_stale and known.computed_at
+        }
 
     def note_items(self, target: Target, items: Sequence[str], at: datetime) -> Set[str]:
         """Note which items an answer no longer has; return those of its `items` that are followed.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from tallyd.contract.reads import NewestFile
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import WorkTools
 from tallyd.core.json_reply import Unreadable
 from tallyd.core.language.messages import english, mark
 from tallyd.pollers.servers.sources.source import Answer
+from tallyd.settings.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,16 @@ class FileSource:
         return ""
 
     @property
+    def secrets(self) -> Iterable[Secret]:
+        """None."""
+        return ()
+
+    @property
     def named(self) -> str:
         """What holds the time."""
         return mark("its time")
 
-    def begin(self, tools: Toolbox, timeout_s: float) -> Future[NewestFile]:
+    def begin(self, tools: WorkTools, timeout_s: float) -> Future[NewestFile]:
         """Look for the newest file. Raises `Stopped`."""
         return tools.needed_reads.newest_file(self.pattern, timeout_s=timeout_s)
 

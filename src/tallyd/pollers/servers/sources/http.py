@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from tallyd.contract.http import Reply, Request
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import WorkTools
 from tallyd.core.language.messages import english
 from tallyd.pollers.servers.sources.extraction import Extraction
 from tallyd.pollers.servers.sources.source import Answer
@@ -50,17 +50,23 @@ class HttpSource:
         return other_host(self.url)
 
     @property
+    def secrets(self) -> Iterable[Secret]:
+        """The values of its headers."""
+        return self.headers.values()
+
+    @property
     def named(self) -> str:
         """What holds the time."""
         return self.extraction.named
 
-    def begin(self, tools: Toolbox, timeout_s: float) -> Future[Reply]:
-        """Ask the server. Its secrets are read now, and not kept. Raises `Stopped`."""
+    def begin(self, tools: WorkTools, timeout_s: float) -> Future[Reply]:
+        """Ask the server. Raises `Stopped`, and `SecretMissing`."""
+        headers = {name: value.reveal(tools.read_secret) for name, value in self.headers.items()}
         return tools.http.request(
             Request(
                 url=self.url,
                 method=self.method,
-                headers={**_HEADERS, **{name: value.reveal() for name, value in self.headers.items()}},
+                headers={**_HEADERS, **headers},
                 body=self.body,
                 timeout_s=timeout_s,
                 max_bytes=_MOST_BYTES,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import WorkTools
 from tallyd.core.language.formats import span
 from tallyd.core.language.messages import english
+from tallyd.settings.secrets import Secret
 
 R = TypeVar("R")
 
@@ -61,12 +63,17 @@ class Source(Protocol[R]):
         ...
 
     @property
+    def secrets(self) -> Iterable[Secret]:
+        """What it may send only to its owner."""
+        ...
+
+    @property
     def named(self) -> str:
         """What holds the time, as the config calls it: `data.time`, `header Last-Modified`."""
         ...
 
-    def begin(self, tools: Toolbox, timeout_s: float) -> Future[R]:
-        """Ask. The future has the reply, a `SourceError` or `Stopped`. Raises `Stopped`.
+    def begin(self, tools: WorkTools, timeout_s: float) -> Future[R]:
+        """Ask. The future has the reply, a `SourceError` or `Stopped`. Raises `Stopped`, and `SecretMissing`.
 
         A `SourceError` with a 2xx status means a reply that cannot be used.
         """

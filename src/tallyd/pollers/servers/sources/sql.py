@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlsplit
 
 from tallyd.contract.reads import QueryResult
-from tallyd.contract.toolbox import Toolbox
+from tallyd.contract.workers import WorkTools
 from tallyd.core.json_reply import Unreadable
 from tallyd.core.language.messages import english, mark
 from tallyd.pollers.servers.sources.source import Answer, took
@@ -39,13 +40,19 @@ class SqlSource:
         return other_host(self.url.reveal())
 
     @property
+    def secrets(self) -> Iterable[Secret]:
+        """Its URL."""
+        return (self.url,)
+
+    @property
     def named(self) -> str:
         """What holds the time."""
         return mark("the value")
 
-    def begin(self, tools: Toolbox, timeout_s: float) -> Future[QueryResult]:
-        """Send the query. Raises `Stopped`."""
-        return tools.needed_reads.query(self.url.reveal(), self.query, timeout_s=timeout_s)
+    def begin(self, tools: WorkTools, timeout_s: float) -> Future[QueryResult]:
+        """Send the query. Raises `Stopped`, and `SecretMissing`."""
+        url = self.url.reveal(tools.read_secret)
+        return tools.needed_reads.query(url, self.query, timeout_s=timeout_s)
 
     def answer(self, reply: QueryResult) -> Answer:
         """Return which database answered, and when."""

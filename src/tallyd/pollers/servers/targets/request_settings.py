@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import ssl
@@ -23,6 +22,7 @@ from pydantic import (
 
 from tallyd.core.system_words import reason_of
 from tallyd.core.texts import shortened
+from tallyd.pollers.servers.sources.credentials import Credentials
 from tallyd.pollers.servers.sources.extraction import Extraction, ReplyHeader
 from tallyd.pollers.servers.sources.http import HttpSource
 from tallyd.settings.headers import HEADER_NAME, Headers, Plain, unencrypted_header
@@ -115,14 +115,6 @@ class AuthSettings(Strict):
             raise wrong("has a `user` with a colon, which Basic authentication cannot send")
         return self
 
-    @property
-    def header(self) -> Secret:
-        """The value of the header `Authorization`."""
-        if self.bearer is not None:
-            return Secret(f"Bearer {self.bearer.reveal()}")
-        password = self.password.reveal() if self.password else ""
-        return Secret("Basic " + base64.b64encode(f"{self.user}:{password}".encode()).decode())
-
 
 class RequestKeys(Strict):
     """Settings of the request to one server, or in `defaults` to all servers."""
@@ -176,7 +168,11 @@ class RequestKeys(Strict):
     @property
     def all_headers(self) -> Mapping[str, Secret]:
         """The headers, with that of `auth`."""
-        return {**self.headers, "Authorization": self.auth.header} if self.auth else self.headers
+        if self.auth is None:
+            return self.headers
+        secret = self.auth.bearer or self.auth.password
+        assert secret is not None  # noqa: S101 # `_is_one` has seen to it
+        return {**self.headers, "Authorization": Credentials(self.auth.user, secret)}
 
 
 def http_source(own: RequestKeys, defaults: RequestKeys, url: str, extraction: Extraction) -> HttpSource:

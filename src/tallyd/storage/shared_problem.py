@@ -1,4 +1,4 @@
-"""Compares this machine's clock with what each source says."""
+"""One alert that several pollers may find: that the clock is wrong, that workers do not work."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Container
 from tallyd.core.reading import Problem
 
 
-class ClockCheck:
-    """The sources that contradict the clock. Thread-safe.
+class SharedProblem:
+    """The pollers that find a problem. Thread-safe.
 
-    A source only clears its own problem. If two sources disagree, one of them is wrong for good.
+    A poller only clears its own finding: two sources may disagree about the clock, and one of them is wrong.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class ClockCheck:
         self._problems: dict[str, Problem] = {}
 
     def found(self, poller: str, problem: Problem | None) -> tuple[Problem, ...]:
-        """Note what a source says now. Return the one problem to raise, if any source has one."""
+        """Note what a poller finds now. Return the one problem to raise, if any poller finds it."""
         with self._lock:
             self._problems.pop(poller, None)
             if problem is not None:
@@ -27,6 +27,6 @@ class ClockCheck:
             return tuple(self._problems.values())[:1]
 
     def forget_others(self, pollers: Container[str]) -> None:
-        """Forget the sources that are not in `pollers`."""
+        """Forget the pollers that are not in `pollers`."""
         with self._lock:
             self._problems = {name: one for name, one in self._problems.items() if name in pollers}
