@@ -26,7 +26,9 @@ Use it, try it, or work on it (everything stays in this folder):
   test [ARGUMENT...]    run every check; arguments go to pytest
 
 The service (needs root, so use sudo):
-  install [--ask]       install tallyd as a service, or upgrade it; --ask: ask what to count
+  install [--ask] [--dask]
+                        install tallyd as a service, or upgrade it; --ask: ask what to count;
+                        --dask: with Dask, for checks on a cluster (docs/scale.md); an upgrade keeps it
   allow PATH            let the service write to another folder, such as an inbox
   rollback              switch back to the previous version; again: switch forward
   uninstall [--purge]   remove the service; --purge: also its config, data and log
@@ -365,6 +367,15 @@ first_reading() {
 }
 names_of_pollers='import json, sys; print(*json.load(open(sys.argv[1]))["pollers"])'
 
+# Print the lock file of a new release: with Dask if it was asked for, or if the current release has it.
+lock_of_release() {
+    if [ -n "$dask" ] || [ -x "$opt/current/venv/bin/dask" ]; then
+        echo requirements-dask.txt
+    else
+        echo requirements.txt
+    fi
+}
+
 # Build release $2 with Python $1: a venv, the unit file and the command, all of this version.
 build_release() {
     folder=$opt/releases/$2
@@ -372,7 +383,7 @@ build_release() {
     install -d -m 0755 "$opt" "$opt/releases"
     mkdir -- "$folder"
     "$1" -m venv "$folder/venv" || die "$1 could not create a venv; see above"
-    fill_venv "$folder/venv" "$here/requirements.txt"
+    fill_venv "$folder/venv" "$here/$(lock_of_release)"
     cp -- "$folder"/venv/lib/python3*/site-packages/tallyd/tallyd.service "$folder/tallyd.service"
     wrapper | sed "s|@RELEASE@|$folder|" >"$folder/tallyd"
     chmod 0755 "$folder/tallyd"
@@ -449,8 +460,7 @@ drop_unfinished() {
 }
 
 install_service() {
-    need_root "install${1:+ --ask}"
-    asks=${1:+yes}
+    need_root "install${asks:+ --ask}${dask:+ --dask}"
     if [ -n "$asks" ] && [ -e "$etc/config.json" ]; then
         say '%s already exists and is not changed, so there are no questions.' "$etc/config.json"
         asks=
@@ -849,11 +859,16 @@ case ${1:-} in
         if [ "$what" = demo ]; then demo "$@"; else run_tests "$@"; fi
         ;;
     install)
-        case ${2:-}:$# in
-            :1) install_service ;;
-            --ask:2) install_service ask ;;
-            *) wrong_usage 'the only option of install is --ask' ;;
-        esac
+        asks='' dask=''
+        shift
+        for option; do
+            case $option in
+                --ask) asks=yes ;;
+                --dask) dask=yes ;;
+                *) wrong_usage 'the options of install are --ask and --dask' ;;
+            esac
+        done
+        install_service
         ;;
     rollback)
         no_more "$@"

@@ -22,6 +22,7 @@ SHORT = {
     "latency": ["--seconds", "2"],
     "servers": ["--rounds", "1", "--targets", "50"],
     "scale": ["--targets", "100"],
+    "cluster": ["--rounds", "1", "--targets", "200"],
     "web": ["--seconds", "2", "--rounds", "1"],
 }
 """The benches, with what makes them short."""

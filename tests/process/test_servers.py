@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -173,3 +177,43 @@ def test_commands_show_all_targets_and_leave_but_the_file_of_once(tmp_path: Path
     assert online.returncode == 1
     assert "apps: 1 of 3 do not answer correctly" in online.stderr
     assert re.search(r"stale, 20 min( \d+ s)? old \(200, ", online.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_process_that_dies_is_one_message_and_no_server_is_called_unreachable(tmp_path: Path) -> None:
+    is_hanging = threading.Event()
+
+    class Slow(Apps):
+        def __call__(self, connection: Connection, path: str) -> None:
+            if is_hanging.is_set():
+                self.asked += 1
+                connection.hang()
+            super().__call__(connection, path)
+
+    apps = Slow(PROD=1, TEST=1)
+    with site(tmp_path, apps) as (server, chat):
+        own = {"kind": "servers", "every": "20s", "executor": "processes", "processes": 1}
+        config = write(
+            tmp_path, server, chat, "PROD", "TEST", pollers={"apps": {**own, "targets_file": "targets.json"}}
+        )
+        # A new Python: those that are kept ready may have no processes of their own.
+        with running(config, python=sys.executable) as daemon:
+            wait_until(lambda: daemon.out_files("apps"), what="the first file", within_s=60)
+            is_hanging.set()
+            rounds_to_come(apps, 1)
+            for child in processes_of(daemon.process.pid):
+                os.kill(child, signal.SIGKILL)
+            is_hanging.clear()
+            wait_until(lambda: len(texts(chat)) == 2, what="a message and its end", within_s=90)
+            assert "a process of this machine died while it checked" in texts(chat)[0]
+            assert "2 targets were not checked" in texts(chat)[0]
+            assert "workers check all targets again" in texts(chat)[1]
+            assert "unreachable" not in "".join(texts(chat))
+
+
+def processes_of(pid: int) -> list[int]:
+    """Return the processes that check for a daemon."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    found = {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    return [each for each in found if "spawn_main" in Path(f"/proc/{each}/cmdline").read_text()]

@@ -107,7 +107,7 @@ def test_without_a_command_it_names_the_choices() -> None:
 WRONG_USAGE = {
     "unknown command": (["instal"], "there is no command instal"),
     "run with an argument": (["run", "divera"], "run takes no arguments"),
-    "install with an argument": (["install", "now"], "the only option of install is --ask"),
+    "install with an argument": (["install", "now"], "the options of install are --ask and --dask"),
     "rollback with an argument": (["rollback", "2"], "rollback takes no arguments"),
     "allow without a path": (["allow"], "allow takes one path"),
     "allow with two paths": (["allow", "/a", "/b"], "allow takes one path"),
@@ -125,7 +125,14 @@ def test_wrong_usage_is_status_2_and_changes_nothing(arguments: list[str], compl
 
 @pytest.mark.parametrize(
     "arguments",
-    [["install"], ["install", "--ask"], ["allow", "/srv"], ["rollback"], ["uninstall"]],
+    [
+        ["install"],
+        ["install", "--ask"],
+        ["install", "--dask"],
+        ["allow", "/srv"],
+        ["rollback"],
+        ["uninstall"],
+    ],
     ids=" ".join,
 )
 def test_the_service_needs_root(arguments: list[str], tools: Path) -> None:
@@ -453,6 +460,31 @@ def test_answers_for_the_service_are_put_into_place_by_root_the_secrets_first(
         f"{to_root} {tmp_path}/answers/secrets/divera-key {tmp_path}/etc/secrets/divera-key",
         f"{to_root} {tmp_path}/answers/config.json {tmp_path}/etc/config.json",
     ]
+
+
+# ---- install --dask
+
+
+@pytest.mark.parametrize(
+    ("asked", "current_has_it", "lock"),
+    [
+        pytest.param("", False, "requirements.txt", id="a small machine"),
+        pytest.param("yes", False, "requirements-dask.txt", id="asked for"),
+        pytest.param("", True, "requirements-dask.txt", id="an upgrade keeps it"),
+    ],
+)
+def test_dask_is_installed_where_it_was_asked_for(
+    asked: str, current_has_it: bool, lock: str, tmp_path: Path
+) -> None:
+    if current_has_it:
+        _program(tmp_path / "current/venv/bin/dask", "#!/bin/sh\n")
+    text = _SETUP.read_text(encoding="utf-8")
+    body = text.partition("lock_of_release() {")[2].partition("\n}\n")[0]
+    function = f"lock_of_release() {{{body}\n}}"
+    script = f"set -eu\nopt={tmp_path} dask={asked}\n{function}\nlock_of_release\n"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{lock}\n", "")
+    assert (_ROOT / lock).is_file()
 
 
 # ---- /usr/local/bin/tallyd

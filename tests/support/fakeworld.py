@@ -48,6 +48,7 @@ from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.hours import Hours
 from tallyd.core.schedule.timetable import At, Every
 from tallyd.core.stored import StoredReading
+from tallyd.core.workers_spec import WorkersNeeded
 from tallyd.daemon import Daemon, Dependencies
 from tallyd.outbox.relay import Relay
 from tallyd.outbox.worker import OutboxWorker
@@ -123,7 +124,7 @@ class FakePoller:
     def inbox_needed(self, poller: str) -> InboxNeeded | None:
         return None
 
-    def workers_needed(self) -> None:
+    def workers_needed(self) -> WorkersNeeded | None:
         return None
 
     def jobs(self) -> tuple[Job, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 import tallyd
 from tallyd.contract.workers import Done, Workers, WorkersError
@@ -21,6 +23,7 @@ LEAST_TOGETHER: Final = 10
 """Fewer are not worth the way."""
 LATE: Final = mark_english("the workers did not answer in time")
 
+T = TypeVar("T")
 _Waiting: TypeAlias = "set[Future[Done[tuple[Found, ...]]]]"
 
 
@@ -65,39 +68,46 @@ class Elsewhere:
     def __init__(self, asks: Sequence[Ask], workers: Workers, pace: Pace, trouble: WorkersTrouble) -> None:
         self._workers, self._trouble = workers, trouble
         self._began_s = time.monotonic()
-        self._waiting: _Waiting = set()
-        try:
-            places = workers.places() if asks else 0
-        except WorkersError as error:
-            trouble.note(error.text)
-            return
-        chunks = chunked(asks, places, most=MOST_TOGETHER if workers.is_elsewhere else len(asks))
-        if chunks:
-            # As many chunks as there are places run side by side. One after the other they fill the round.
-            spread_s = pace.spread_s * min(1.0, places / len(chunks))
-            pace = Pace(pace.workers, spread_s=spread_s, limit_s=pace.limit_s)
-        self._waiting |= {workers.begin(ask_chunk, Chunk(chunk, pace)) for chunk in chunks}
+        # On a thread: a scheduler that is away must hold up neither other targets nor a shutdown.
+        self._sent = in_background(partial(self._send, asks, pace))
 
     def found(self, look: Callable[[], None], *, ends_s: float) -> Iterator[Found]:
         """Yield what was found as it comes, until `ends_s` after the beginning.
 
         `look` is called at least every TICK_S; what it raises ends this.
         """
+        waiting: set[Future[Any]] = {self._sent}
         try:
-            while self._waiting:
+            while waiting:
                 look()
                 left_s = ends_s - (time.monotonic() - self._began_s)
-                ended, self._waiting = wait(
-                    self._waiting, timeout=max(0.0, min(TICK_S, left_s)), return_when=FIRST_COMPLETED
+                ended, waiting = wait(
+                    waiting, timeout=max(0.0, min(TICK_S, left_s)), return_when=FIRST_COMPLETED
                 )
                 for each in ended:
-                    yield from self._found_by(each)
+                    if each is self._sent:
+                        waiting |= self._sent.result()
+                    else:
+                        yield from self._found_by(each)
                 if not ended and left_s <= 0:
                     self._trouble.note(LATE)
                     break
         finally:
-            if self._waiting:
+            if waiting:
                 self._workers.give_up()
+
+    def _send(self, asks: Sequence[Ask], pace: Pace) -> _Waiting:
+        try:
+            places = self._workers.places() if asks else 0
+        except WorkersError as error:
+            self._trouble.note(error.text)
+            return set()
+        chunks = chunked(asks, places, most=MOST_TOGETHER if self._workers.is_elsewhere else len(asks))
+        if chunks:
+            # As many chunks as there are places run side by side. One after the other they fill the round.
+            spread_s = pace.spread_s * min(1.0, places / len(chunks))
+            pace = Pace(pace.workers, spread_s=spread_s, limit_s=pace.limit_s)
+        return {self._workers.begin(ask_chunk, Chunk(chunk, pace)) for chunk in chunks}
 
     def _found_by(self, ended: Future[Done[tuple[Found, ...]]]) -> Iterator[Found]:
         try:
@@ -113,6 +123,20 @@ class Elsewhere:
                 self._trouble.note(why)
             else:
                 yield each.by_our_clock(done.ahead_s)
+
+
+def in_background(act: Callable[[], T]) -> Future[T]:
+    """Call `act` on a thread of its own, which does not hold up the end of the process."""
+    outcome: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            outcome.set_result(act())
+        except BaseException as error:  # raised again where the outcome is asked for
+            outcome.set_exception(error)
+
+    threading.Thread(target=call, name="workers", daemon=True).start()
+    return outcome
 
 
 def chunked(asks: Sequence[Ask], places: int, *, most: int) -> list[Sequence[Ask]]:

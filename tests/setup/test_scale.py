@@ -1,0 +1,58 @@
+"""What docs/scale.md gives a person to install: units for systemd, and containers."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.needs import needs
+
+_ROOT = Path(__file__).parents[2]
+_SCALE = _ROOT / "docs/scale"
+_DASK = re.compile(r"\bdask\"?,? \"?(scheduler|worker)\b([^\n\]]*)")
+UNITS = sorted(_SCALE.glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_has_not_a_word_to_say_of_a_unit(unit: Path, tmp_path: Path) -> None:
+    needs("systemd-analyze", root=not Path("/run/systemd").is_dir())
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/opt/tallyd/current/venv/bin/dask", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout + done.stderr == ""
+
+
+def test_there_is_a_unit_for_the_scheduler_and_one_for_workers() -> None:
+    assert [unit.name for unit in UNITS] == ["tallyd-scheduler.service", "tallyd-worker.service"]
+
+
+@pytest.mark.parametrize(
+    "file", [*UNITS, _SCALE / "compose.yaml", _ROOT / "docs/scale.md"], ids=lambda file: file.name
+)
+def test_dask_knows_each_option_that_it_is_given(file: Path) -> None:
+    used = _DASK.findall(file.read_text())
+    assert used
+    for command, rest in used:
+        done = subprocess.run(
+            [sys.executable, "-m", "dask", command, "--help"], capture_output=True, text=True, check=True
+        )
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in done.stdout, f"dask {command} has no {option}"
+
+
+def test_the_containers_are_what_the_files_beside_them_say() -> None:
+    services: dict[str, Any] = yaml.safe_load((_SCALE / "compose.yaml").read_text())["services"]
+    assert set(services) == {"postgres", "scheduler", "worker"}
+    build = services["scheduler"]["build"]
+    assert (_SCALE / build["context"]).resolve() == _ROOT
+    assert (_ROOT / build["dockerfile"]).is_file()
+    for each in services.values():
+        assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ())), "open to everybody"
+    copied = (_SCALE / "Dockerfile").read_text()
+    assert "--require-hashes --only-binary :all: -r requirements-dask.txt" in copied
