@@ -27,8 +27,8 @@ from tallyd.contract.passages import (
 )
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
-from tallyd.core.hosts import Host
 from tallyd.contract.workers import Workers
+from tallyd.core.hosts import Host
 from tallyd.core.reading import Json
 
 

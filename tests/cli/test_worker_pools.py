@@ -1,0 +1,72 @@
+"""The workers that a config needs: one pool for all pollers that need the same, ended when nobody does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallyd.cli.process.worker_pools import WorkerPools, executor_problems
+from tallyd.config.model import Config, load
+
+SERVERS = {"kind": "servers", "targets": {"PROD": {"url": "https://app.example/version"}}}
+PROCESSES = {**SERVERS, "executor": "processes", "processes": 1}
+
+
+def config(folder: Path, *, http: dict[str, Any] | None = None, **pollers: dict[str, Any]) -> Config:
+    path = folder / "config.json"
+    path.write_text(json.dumps({"timezone": "UTC", "http": http or {}, "pollers": pollers}))
+    return load(path, environ={"PROXY": "http://me:Zq7-secret@proxy.example:3128"})
+
+
+def test_pollers_share_a_pool_that_ends_when_no_poller_needs_it(tmp_path: Path) -> None:
+    pools = WorkerPools(lambda: datetime.now(UTC))
+    both = config(tmp_path, one=PROCESSES, two=PROCESSES, three={**PROCESSES, "processes": 2})
+    needed = {name: poller.workers_needed() for name, poller in both.settings.pollers.items()}
+    one, two, three = (pools.of(each, both) for each in needed.values() if each is not None)
+    assert one is two
+    assert one is not three
+    pools.apply_config(both)
+    assert needed["one"] is not None
+    assert pools.of(needed["one"], both) is one, "a reload that changes nothing keeps it"
+    pools.apply_config(config(tmp_path, one=SERVERS))
+    assert pools.of(needed["one"], both) is not one
+    other = config(tmp_path, one=PROCESSES, http={"timeout": "5s"})
+    assert pools.of(needed["one"], other) is not pools.of(needed["one"], both), (
+        "other requests, other workers"
+    )
+    pools.close()
+    pools.close()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "is_wrong"),
+    [
+        pytest.param("http://me:Zq7-secret@proxy.example:3128", True, id="a password"),
+        pytest.param("http://proxy.example:3128", False, id="no secret"),
+        pytest.param("env:PROXY", False, id="a reference"),
+    ],
+)
+def test_a_proxy_with_a_password_must_be_a_reference_for_workers(
+    proxy: str, is_wrong: bool, tmp_path: Path
+) -> None:
+    found = executor_problems(config(tmp_path, one=PROCESSES, http={"proxy": proxy}))
+    assert [problem.place for problem in found] == (["http.proxy"] if is_wrong else [])
+    assert "Zq7" not in str(found)
+    assert executor_problems(config(tmp_path, one=SERVERS, http={"proxy": proxy})) == ()
+
+
+def test_dask_that_is_not_installed_is_a_problem_of_the_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask = {**SERVERS, "executor": "dask", "scheduler": "tcp://dask.example:8786"}
+    found = config(tmp_path, one=dask)
+    assert executor_problems(found) == ()
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    (problem,) = executor_problems(found)
+    assert problem.place == "pollers.one.executor"
+    assert "needs a library that is not installed (distributed)" in problem.text
