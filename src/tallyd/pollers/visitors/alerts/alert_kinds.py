@@ -71,7 +71,7 @@ REJECTED = AlertKind(
         "[{too_old}. If such files should count, raise database.keep_days]"
         "[the last one {flaw}][{reason}][. Reasons: .tallyd/rejected/{folder}/*.reason.json in the inbox. "
         "Fix that host, or fields and time_format in the config]"
-        ", then[ on host {on}]: {tallyd} replay --all --source {id}"
+        ", then[: {tallyd} replay --all --source {id}][ on host {on}: tallyd replay --all --source {there}]"
     ),
     over=mark("{source}: good files arrive again"),
     ends=mark("good files arrive and none was rejected for an hour, or a replay ingests the rejected ones"),

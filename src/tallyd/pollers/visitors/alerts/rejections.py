@@ -82,9 +82,11 @@ def followed(
         level, before = found.get(source), known.get(source)
         if arrival.state == "done" and level:
             found[source] = replace(level, is_mixed=True, is_good_again=True)
-        elif arrival.state == "rejected" and level:
+        elif level:
             found[source] = replace(
-                level, is_mixed=level.is_mixed and before is not None, is_good_again=False
+                level,
+                is_mixed=level.is_mixed and before is not None,
+                is_good_again=level.is_good_again and arrival.state != "rejected",
             )
         elif arrival.state == "rejected" and now - arrival.seen_at < OVER_AFTER:
             at, reason = arrival.seen_at, arrival.reason or ""
@@ -114,8 +116,8 @@ def rejected(poller: str, source: str, label: str, level: Level, *, on: str | No
         source,
         since=level.since,
         source=label,
-        id=shlex.quote(source),
         on=on,
+        **{"there" if on else "id": shlex.quote(source)},
         **{"files" if level.is_mixed else "all": _about(level.files)},
         **_reason(source, level),
     )
