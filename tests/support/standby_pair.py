@@ -51,6 +51,7 @@ class Pair:
     proxies: dict[str, TcpProxy] = field(default_factory=dict)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     took_s: list[tuple[str, float]] = field(default_factory=list)
+    said_stopping: int = 0
 
     def __post_init__(self) -> None:
         self.database = self.server.new_database()
@@ -157,6 +158,7 @@ class Pair:
         time.sleep(STEP_S * 2)  # the new one works
         process.send_signal(signal.SIGCONT)
         time.sleep(STEP_S * 2)
+        self.said_stopping += self.daemons[name].heard("STOPPING=1")
 
     def _cut(self, name: str, term: int) -> None:
         self.proxies[name].cut()
@@ -223,7 +225,8 @@ class Pair:
 
     def verdict(self) -> list[str]:
         """Return what is wrong."""
-        return [*self._stale(), *self._slots(), *self._files(), *self._notices()]
+        ended = ["told systemd that it stops, and went on as a standby"] * self.said_stopping
+        return [*self._stale(), *self._slots(), *self._files(), *self._notices(), *ended]
 
     def _stale(self) -> list[str]:
         found = self.rows(

@@ -303,7 +303,8 @@ class Process:
             self._reload.set()
             self._wake.set()
         log.info("tallyd stops", extra={"signal": signal.Signals(received).name})
-        self._service_manager.stopping()
+        if not self._starts_over:  # systemd would end a process that said so and went on
+            self._service_manager.stopping()
         self._stop.set()
         self._wake.set()
         for client in self._clients:
