@@ -111,7 +111,8 @@ def place_of(url: str) -> str:
     host, port = known.get("host"), known.get("port")
     if not host or str(host).startswith("/"):
         return mark("PostgreSQL on this machine")
-    return english("PostgreSQL at {address}", address=f"{host}:{port}" if port else str(host))
+    address = f"{host}:{port}" if port else str(host)
+    return english("PostgreSQL at {address}", address=address)
 
 
 class StateServer:

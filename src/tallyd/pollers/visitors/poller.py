@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -25,14 +24,12 @@ from tallyd.core.errors import RecordsError
 from tallyd.core.hosts import INBOX as TAKES_FILES
 from tallyd.core.hosts import WATCH as WATCHES_OTHERS
 from tallyd.core.inbox_spec import InboxNeeded
-from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import mark, tr
 from tallyd.core.metric import Metric
-from tallyd.core.panels import Board, Table
+from tallyd.core.panels import Board
 from tallyd.core.periods import By
 from tallyd.core.questions import Question
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
-from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.schedule.timetable import YEAR_S, Every
 from tallyd.core.stored import LastReading
 from tallyd.pollers.visitors.alerts.alert_kinds import (
@@ -44,20 +41,20 @@ from tallyd.pollers.visitors.alerts.alert_kinds import (
     REJECTED,
     WATCHES,
 )
-from tallyd.pollers.visitors.alerts.shared import arrivals_of
 from tallyd.pollers.visitors.boards.board import VisitorsBoards
 from tallyd.pollers.visitors.boards.columns import GROUP, SOURCE
 from tallyd.pollers.visitors.boards.metrics import age_metric, today_metrics
 from tallyd.pollers.visitors.boards.once_board import reading_board, summary_board, watch_board
 from tallyd.pollers.visitors.boards.past_days import past_board
 from tallyd.pollers.visitors.boards.source_board import last_day, source_board
+from tallyd.pollers.visitors.boards.today import counts_of_today, newest_files
 from tallyd.pollers.visitors.corrections import correct
-from tallyd.pollers.visitors.inside import DayCount, Resets, read_day
+from tallyd.pollers.visitors.inside import DayCount
 from tallyd.pollers.visitors.probe import probe
-from tallyd.pollers.visitors.questions import QUESTIONS
+from tallyd.pollers.visitors.questions import QUESTIONS, starter
 from tallyd.pollers.visitors.report.daily_report import report
 from tallyd.pollers.visitors.report.post import deliver
-from tallyd.pollers.visitors.report.report_table import MOST_REPORTS, reports_table
+from tallyd.pollers.visitors.report.report_table import last_reports
 from tallyd.pollers.visitors.settings import ReportSettings, VisitorsSettings
 from tallyd.pollers.visitors.watch import EVERY_S, watch
 
@@ -66,7 +63,6 @@ _SOURCE_BYTES, _MINUTE_BYTES = 230, 92
 _SWEEP_LIMIT_S = 300.0
 """Without progress: a group of files shows it, and each batch of a large one."""
 _REPORT_LIMIT_S = 120.0
-_REPORTS_BACK = timedelta(days=2)
 
 
 class VisitorsPoller(VisitorsSettings):
@@ -175,7 +171,7 @@ class VisitorsPoller(VisitorsSettings):
 
     def is_sending(self) -> bool:
         """Whether reports are posted."""
-        return self.report is not None and self.report.send and self.report.url is not None
+        return bool(self.report and self.report.send and self.report.url)
 
     def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
         """Post a report once. Raises `SourceError` where there was no answer, `Stopped`."""
@@ -212,7 +208,7 @@ class VisitorsPoller(VisitorsSettings):
         if self.report:
             return past.last_taken()
         try:
-            found = _arrivals(past)
+            found = newest_files(past)
         except RecordsError:
             return None  # the board says why
         newest = max((each.last_file_at for each in found.values()), default=None)
@@ -229,8 +225,8 @@ class VisitorsPoller(VisitorsSettings):
         arrivals: Mapping[str, Arrival] = {}
         trouble = ""
         try:
-            arrivals = _arrivals(past)
-            counts, files = self._today(past)
+            arrivals = newest_files(past)
+            counts, files = counts_of_today(past, self.reset_at)
         except RecordsError as error:
             trouble = error.text
         return self._boards(past, arrivals).today(
@@ -238,7 +234,7 @@ class VisitorsPoller(VisitorsSettings):
             files,
             open_alerts=past.open_alerts,
             bars=partial(last_day, past, self.shared_subjects()),
-            reports=self._reports(past),
+            reports=last_reports(past, self.report),
             trouble=trouble,
         )
 
@@ -257,12 +253,12 @@ class VisitorsPoller(VisitorsSettings):
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return who came, left and was inside on the days that were asked for."""
-        return past_board(self, self._boards(past, _arrivals(past)), past, asked)
+        return past_board(self, self._boards(past, newest_files(past)), past, asked)
 
     def metrics(self, past: Past) -> Iterable[Metric]:
         """Yield the age of each source's newest file, then today's counts."""
-        yield age_metric(past.poller, _arrivals(past), past.now)
-        yield from today_metrics(self, past.poller, *self._today(past))
+        yield age_metric(past.poller, newest_files(past), past.now)
+        yield from today_metrics(self, past.poller, *counts_of_today(past, self.reset_at))
 
     def reading_board(self, content: Facts) -> Board:
         """Return a report."""
@@ -277,26 +273,6 @@ class VisitorsPoller(VisitorsSettings):
             settings=self, poller=past.poller, now=past.now, zone=past.zone, arrivals=arrivals
         )
 
-    def _today(self, past: Past) -> tuple[Mapping[str, DayCount], Mapping[str, int]]:
-        """Return today's counts by source, and its files. Raises `RecordsError`."""
-        today, records = day_of(past.now, past.zone), past.records
-        counts = read_day(records, today, at=past.now, resets=Resets(past.zone, self.reset_at))
-        return counts, records.files_since(day_span(today, past.zone)[0])
-
-    def _reports(self, past: Past) -> Table | None:
-        """Return the last reports; None if there are none and none will come."""
-        outbox = past.outbox()
-        if self.report is None:
-            return reports_table((), outbox, nothing="") if outbox else None
-        # Not more than the table can show: each has all the counts of its day.
-        since = past.now - min(_REPORTS_BACK, timedelta(seconds=MOST_REPORTS * self.report.every))
-        nothing = tr(
-            "No report since {since}.[ Next report: {next}.]",
-            since=clock(since, past.zone, now=past.now),
-            next=clock(past.next_at, past.zone, now=past.now) if past.next_at else "",
-        )
-        return reports_table(past.readings(since, past.now), outbox, nothing=nothing)
-
     # -- for a person who writes a config -------------------------------------------------------------------
 
     @classmethod
@@ -308,16 +284,7 @@ class VisitorsPoller(VisitorsSettings):
     def starter(cls, secrets: str) -> Mapping[str, Json]:
         """Return a poller to begin with."""
         del secrets
-        return {
-            "//": tr(
-                "The first sub-folder of the inbox is the source: {files}", files="inbox/visitors/12/*.json"
-            ),
-            "inbox": "inbox/visitors",
-            "sources": {"12": {"label": tr("Gate {number}", number="12")}},
-            "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
-            "//report": tr("With url and ssid, tallyd also posts it; without, it only writes it to out/"),
-            "report": {"every": "5m"},
-        }
+        return starter()
 
     @classmethod
     def questions(cls) -> tuple[Question, ...]:
@@ -332,10 +299,3 @@ class VisitorsPoller(VisitorsSettings):
     def _ssids(self) -> frozenset[str]:
         ssid = self.report.ssid if self.report else None
         return frozenset((ssid,) if isinstance(ssid, str) else (ssid or {}).values())
-
-
-def _arrivals(past: Past) -> Mapping[str, Arrival]:
-    """Return the newest file of each source, as the daemon knows it, or as noted. Raises `RecordsError`."""
-    kept = (arrivals_of(past.kept(job)) for job in ("sweep", "watch"))
-    known = next((found for found in kept if found is not None), None)
-    return past.records.arrivals(past.now) if known is None else known

@@ -1,8 +1,10 @@
-"""The questions to a person who wants to ingest files from cameras."""
+"""For a person who wants to ingest files from cameras: the questions, and a config to begin with."""
 
 from __future__ import annotations
 
-from tallyd.core.language.messages import mark
+from collections.abc import Mapping
+
+from tallyd.core.language.messages import mark, tr
 from tallyd.core.questions import NO, Question, optional
 from tallyd.core.reading import Json
 
@@ -51,3 +53,17 @@ QUESTIONS = (
         only_with=("report", "url"),
     ),
 )
+
+
+def starter() -> Mapping[str, Json]:
+    """Return a poller to begin with."""
+    return {
+        "//": tr(
+            "The first sub-folder of the inbox is the source: {files}", files="inbox/visitors/12/*.json"
+        ),
+        "inbox": "inbox/visitors",
+        "sources": {"12": {"label": tr("Gate {number}", number="12")}},
+        "no_files": {"after": "5m", "active": [{"from": "09:00", "to": "18:00"}]},
+        "//report": tr("With url and ssid, tallyd also posts it; without, it only writes it to out/"),
+        "report": {"every": "5m"},
+    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from tallyd.core.language.formats import day_text
+from tallyd.contract.board import Past
+from tallyd.core.language.formats import clock, day_text
 from tallyd.core.language.messages import mark, tr, translated
 from tallyd.core.panels import Cell, Column, Table
 from tallyd.core.reading import Json
@@ -14,8 +15,10 @@ from tallyd.core.states import State
 from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.core.texts import shortened
 from tallyd.pollers.visitors.report.upstream import TAGS
+from tallyd.pollers.visitors.report_settings import ReportSettings
 
 MOST_REPORTS: Final = 20
+_LOOKS_BACK: Final = timedelta(days=2)
 LONGEST_TEXT: Final = 200
 _WAITS = State("warning", mark("waits"))
 _STATES: Mapping[str, State] = {
@@ -27,6 +30,21 @@ _STATES: Mapping[str, State] = {
     "off": State("unknown", mark("not sent: switched off")),
 }
 _UNKNOWN = State("unknown", mark("not known"))
+
+
+def last_reports(past: Past, settings: ReportSettings | None) -> Table | None:
+    """Return the last reports; None if there are none and none will come."""
+    outbox = past.outbox()
+    if settings is None:
+        return reports_table((), outbox, nothing="") if outbox else None
+    # Not more than the table can show: each has all the counts of its day.
+    since = past.now - min(_LOOKS_BACK, timedelta(seconds=MOST_REPORTS * settings.every))
+    nothing = tr(
+        "No report since {since}.[ Next report: {next}.]",
+        since=clock(since, past.zone, now=past.now),
+        next=clock(past.next_at, past.zone, now=past.now) if past.next_at else "",
+    )
+    return reports_table(past.readings(since, past.now), outbox, nothing=nothing)
 
 
 def reports_table(readings: Iterable[StoredReading], outbox: Sequence[OutboxRow], *, nothing: str) -> Table:
