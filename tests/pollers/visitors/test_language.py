@@ -208,7 +208,7 @@ def test_why_a_file_cannot_be_read(content: bytes) -> None:
         ),
         (
             [passage(time="20261120105500"), 1, {}],
-            f'«««record 1: «{FROM_AHEAD}»»; «record 2: «is not an object»»»; «record 3: «"ID" is missing»»»',
+            f'«record 1: «{FROM_AHEAD}»»«; »«record 2: «is not an object»»«; »«record 3: «"ID" is missing»»',
         ),
     ],
 )
