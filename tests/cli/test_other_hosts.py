@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 def beat(path: Path, name: str, folder: str, duties: Duties) -> None:
     with closing(Database(load(path, environ={}).database_url, prepares=True)) as database:
         table = database.hosts(name=name, folder=folder)
-        table.beat(version="9.8.7", config_digest="", duties=duties, now=lambda: NOW)
+        table.beat(version="9.8.7", config_digest="", duties=duties, now=lambda: datetime.now(UTC))
 
 
 def test_status_lists_the_other_hosts_with_age_and_version(

@@ -65,6 +65,7 @@ NAMES = re.compile(
     r"Neujahr|Karfreitag|Ostermontag|Christi Himmelfahrt|Pfingstmontag|Tag der Arbeit|"
     r"Tag der Deutschen Einheit|(?:Erster|Zweiter) Weihnachtstag|^none\b|"
     r"[\w./-]*/[\w./*%-]*|--[a-z]+ ?\w*|127\.0\.0\.1(?::\d+)?|\b\d+h\b|"
+    r"\bstate\.db\b|"
     r"\b(?:mute|ack|replay|alerts|status|status_names|https?|pollers\.\w+|chmod|mode)\b"
 )
 

@@ -194,9 +194,12 @@ def test_what_costs_much_is_not_read_anew_at_every_look(large: Web) -> None:
 
             def looks(query: str) -> int:
                 """Return how often the database was asked for this view."""
-                before = reader.asked.total()
+                before = costly()
                 assert requests.get(f"{url}/poller/apps{query}", timeout=60).status_code == 200
-                return reader.asked.total() - before
+                return costly() - before
+
+            def costly() -> int:  # a daemon has the arrivals at hand; else they are a row a source
+                return reader.asked.total() - reader.asked["arrivals"]
 
             first = looks("")
             assert 0 < first <= 8

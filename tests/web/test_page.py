@@ -187,7 +187,11 @@ def test_the_navigation_has_the_state_of_each_poller(web: Web) -> None:
 def test_the_tab_shows_the_state_of_the_whole(web: Web, problems: list[str], title: str, icon: str) -> None:
     for key in problems:
         web.alerts |= alert(key, "bad")
-    places = {"/": "florian-pi", "/poller/divera": "divera", "/poller/park?source=12": "Gate 12 (12)"}
+    places = {
+        "/": "florian-pi",
+        "/poller/divera": "divera",
+        "/poller/park?source=12": "Gate &#34;12&#34; (12)",
+    }
     for path, name in places.items():
         html = get(web, path).text
         assert f"<title>{title.format(name)}</title>" in html

@@ -54,12 +54,7 @@ class Leadership:
                 return False
             token = secrets.token_hex(16)
             try:
-                # What the former leader has begun must not keep this one waiting: it may be frozen.
-                db.execute(
-                    "SELECT pg_terminate_backend(pid) FROM leader JOIN pg_stat_activity"
-                    " ON starts_with(application_name, 'tallyd ' || left(token, 12))"
-                    " WHERE datname=current_database() AND usename=current_user"
-                )
+                _end_former_leader(db)
                 db.execute(
                     "UPDATE leader"
                     " SET term=term+1, commits=commits+1, token=%s, host=%s, folder=%s, since=%s",
@@ -113,6 +108,15 @@ class Leadership:
             db.execute(f"SET idle_session_timeout='{LEASE_S}s'; LISTEN {_FREED}".encode())
             self._session = db
         return self._session
+
+
+def _end_former_leader(db: psycopg.Connection[Any]) -> None:
+    """End its sessions: what it has begun must not keep this one waiting, for it may be frozen."""
+    db.execute(
+        "SELECT pg_terminate_backend(pid) FROM leader JOIN pg_stat_activity"
+        " ON starts_with(application_name, 'tallyd ' || left(token, 12))"
+        " WHERE datname=current_database() AND usename=current_user"
+    )
 
 
 def _end_silent_leader(db: psycopg.Connection[Any]) -> None:
