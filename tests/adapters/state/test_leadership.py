@@ -37,9 +37,9 @@ def pair(empty_postgresql: str) -> Iterator[Pair]:
 
 
 def end_sessions(server: Server, like: str) -> None:
-    """Let the server end sessions by their name, as it does with a process that is silent."""
+    """Let the server end sessions by their name, as with a silent process; return once they have ended."""
     server.execute(
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '{like}'"
+        f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name LIKE '{like}'"
     )
 
 
