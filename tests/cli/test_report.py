@@ -239,8 +239,7 @@ class TestOneTable:
         assert run(weeks, **{**self.WEEK, "table": "week"}) == 2
         said = capsys.readouterr().err
         assert (
-            'no table "week" then; its tables are: readings, weekly, states, time_of_day, shares, incidents'
-            in said
+            'no table "week" then; its tables are: readings, weekly, states, time_of_day, incidents' in said
         )
 
     @pytest.mark.parametrize("shape", ["json", "html"])
