@@ -49,13 +49,13 @@ def _is_slow(config: pytest.Config) -> bool:
     return bool(config.getoption("--slow")) or os.environ.get("TALLYD_TEST_ALL") == "1"
 
 
-LIBRARIES = ("urllib3", "requests", "charset_normalizer")
+LOGGERS = ("urllib3", "requests", "charset_normalizer", "tallyd")
 
 
 @pytest.fixture(autouse=True)
-def library_loggers() -> Iterator[None]:
+def log_levels() -> Iterator[None]:
     """The HTTP client silences its libraries for the whole process; the next test begins without that."""
-    before = {name: logging.getLogger(name).level for name in LIBRARIES}
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
     yield
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)

@@ -396,7 +396,7 @@ def test_a_job_that_shows_that_it_is_alive_is_not_overdue(tmp_path: Path) -> Non
 def test_a_plain_interval_that_hangs_begins_no_second_run_beside_it_and_says_what_it_skips(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="tallyd")
     threads = Threads()
     hanging = Hanging(threads)
     poller = FakePoller(Every(60.0), hanging, catch_up_s=None, limit_s=600.0)
