@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from pytest_httpserver import HTTPServer
 
+from adapters.records.conftest import postgresql  # noqa: F401 # a fixture, found by its name
+from adapters.records.servers import Server
 from support.divera import FIRST, LAST, MAIL, NOTE, PHONE, person
 from support.past import Past, write_config
 from tallyd.adapters.state import State
+from tallyd.adapters.state.bodies import LONG_CHARS, packed
 from tallyd.cli.privacy.privacy_check import personal_texts, privacy_check
 from tallyd.cli.shared import load_config, tasks_named
 from tallyd.core.errors import SourceError
@@ -58,7 +63,9 @@ def folder(tmp_path: Path, httpserver: HTTPServer) -> Path:
     return place
 
 
-def configure(folder: Path, httpserver: HTTPServer, **keys: Json) -> None:
+def configure(
+    folder: Path, httpserver: HTTPServer, top: Mapping[str, Json] = MappingProxyType({}), **keys: Json
+) -> None:
     poller: dict[str, Json] = {
         "kind": "divera",
         "url": httpserver.url_for("/api/users"),
@@ -66,7 +73,7 @@ def configure(folder: Path, httpserver: HTTPServer, **keys: Json) -> None:
         "at": ["08:00"],
         "status_names": {"50101": "Einsatzbereit"},
     }
-    write_config(folder, pollers={"divera": {**poller, **keys}})
+    write_config(folder, pollers={"divera": {**poller, **keys}}, **top)
 
 
 def answer(httpserver: HTTPServer, *people: dict[str, Any]) -> None:
@@ -219,6 +226,43 @@ class TestFound:
         _, output = run(folder, capsys)
         assert output.count("found: data.lastname") == 50
         assert "found: 10 more\n" in output
+
+    def test_in_a_long_reading_which_is_stored_compressed(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        long = packed(json.dumps({"who": LAST, "more": "x" * LONG_CHARS}))
+        assert LAST not in long
+        with closing(sqlite3.connect(folder / "state" / "state.db")) as db:
+            db.execute("UPDATE reading SET body=?", (long,))
+            db.commit()
+        status, output = run(folder, capsys)
+        assert status == 1
+        assert f"found: data.lastname in {folder / 'state/state.db'}, table reading, row 1" in output
+
+    def test_in_a_state_on_a_server(
+        self,
+        folder: Path,
+        httpserver: HTTPServer,
+        postgresql: Server,  # noqa: F811 # a fixture, found by its name
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        url = postgresql.url(postgresql.new_database())
+        configure(folder, httpserver, top={"state": {"dir": "state", "url": url}})
+        with closing(State(url)) as state:
+            assert run(folder, capsys)[0] == 0
+            state.set_note("strange", LAST)
+        status, output = run(folder, capsys)
+        assert status == 1
+        assert re.search("found: data.lastname in PostgreSQL at .*, table meta, row 1", output)
+
+    def test_a_state_on_a_server_that_is_away_proves_nothing(
+        self, folder: Path, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        url = "postgresql+psycopg://tallyd@127.0.0.1:1/tallyd"
+        configure(folder, httpserver, top={"state": {"dir": "state", "url": url}})
+        status, output = run(folder, capsys)
+        assert status == 1
+        assert "not searched: PostgreSQL at 127.0.0.1:1" in output
 
 
 class TestWhatDoesNotCount:

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tallyd.adapters.state.alerts import Alerts
+from tallyd.adapters.state.bodies import readable
 from tallyd.adapters.state.connection import (
     DeposedError,
     StateConnection,
     StateDamagedError,
     StateError,
+    Statements,
     StateTooNewError,
     TablesError,
     damaged,
@@ -25,6 +28,7 @@ from tallyd.adapters.state.notifications import Notifications
 from tallyd.adapters.state.out_files import OutFileRows
 from tallyd.adapters.state.outbox import Outbox
 from tallyd.adapters.state.readings import Readings
+from tallyd.adapters.state.schema import NAMES
 from tallyd.adapters.state.slots import Slots
 from tallyd.adapters.state.sqlite import StateFile
 from tallyd.adapters.state.types import JobRef, NewReading, OutFile, Recorded
@@ -144,6 +148,13 @@ class State:
         with self._connection.reading() as db:
             db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
 
+    def texts(self) -> Iterator[tuple[str, int, str]]:
+        """Yield table, number and text of each row: all that is stored. Raises `StateError`."""
+        for table in NAMES:
+            with self._connection.reading() as db:
+                for number, row in enumerate(_rows(db, table), start=1):
+                    yield table, number, "\n".join(readable(each) for each in row if isinstance(each, str))
+
     def note(self, name: str) -> str | None:
         """Return a note by name (such as the active config); None if there is none."""
         with self._connection.reading() as db:
@@ -161,6 +172,17 @@ class State:
                     " ON CONFLICT (name) DO UPDATE SET value=excluded.value",
                     (name, value),
                 )
+
+
+def _rows(db: Statements, table: str) -> Iterator[tuple[Any, ...]]:
+    """Yield all rows of a table; of readings, which may be very many, not all at once."""
+    if table != "reading":
+        yield from db.execute(f"SELECT * FROM {table}")  # noqa: S608 # a constant
+        return
+    after = 0
+    while rows := db.execute("SELECT * FROM reading WHERE id>? ORDER BY id LIMIT 1000", (after,)).fetchall():
+        yield from rows
+        after = rows[-1][0]
 
 
 def _connection(at: Path | str, reads_only: bool, token: str | None) -> StateConnection:

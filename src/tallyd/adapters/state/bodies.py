@@ -20,6 +20,14 @@ def packed(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode(), level=1)).decode()
 
 
+def readable(stored: str) -> str:
+    """Return any stored text as it was before it was packed, if it was."""
+    try:
+        return unpacked(stored)
+    except ValueError:
+        return stored
+
+
 def unpacked(stored: str) -> str:
     """Undo `packed`. Raises ValueError if it makes no sense."""
     if stored.startswith("{") or not stored:

@@ -1,10 +1,12 @@
 """The tables of the state, in the SQL that SQLite and PostgreSQL share.
 
-Instants are text that sorts as they do (`instant_text`), and yes or no is 1 or 0.
+Instants are text that sorts as they do (`instant_text`), and yes or no is 1 or 0. Long columns come
+last: SQLite reads a row from its beginning, over all pages of a long text.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 SCHEMA_VERSION: Final = 1
@@ -23,8 +25,8 @@ CREATE TABLE slot (
 CREATE TABLE reading (
   id INTEGER PRIMARY KEY, poller TEXT NOT NULL, kind TEXT NOT NULL, job TEXT NOT NULL, slot TEXT,
   outcome TEXT NOT NULL CHECK (outcome IN ('taken', 'missed')), reason TEXT,
-  due_at TEXT, taken_at TEXT NOT NULL, body TEXT, chars INTEGER NOT NULL DEFAULT 0,
-  out_name TEXT, written INTEGER NOT NULL, part TEXT, latest TEXT,
+  due_at TEXT, taken_at TEXT NOT NULL, chars INTEGER NOT NULL DEFAULT 0, out_name TEXT,
+  written INTEGER NOT NULL, part TEXT, body TEXT, latest TEXT,
   UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
 );
 CREATE INDEX reading_by_time ON reading (poller, taken_at);
@@ -67,6 +69,7 @@ CREATE TABLE outbox (
   PRIMARY KEY (poller, ssid, day)
 )
 """
+NAMES: Final = tuple(re.findall(r"CREATE TABLE (\w+)", TABLES))
 
 
 def statements(text: str = TABLES) -> list[str]:

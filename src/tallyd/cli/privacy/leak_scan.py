@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import quote
 
+from tallyd.adapters.state import State, StateError
+from tallyd.adapters.state.bodies import readable
 from tallyd.config.model import Config
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.privacy.leak_search import Finder, Personal
@@ -62,6 +64,8 @@ class Search:
         self._search_folder(config.state_dir)
         self._search_folder(config.log_dir, "tallyd.log*")
         self._search_folder(config.data_dir / "backups", "*.db")
+        if config.state_url is not None:
+            self._search_state(config.state_url)
 
     def _search_folder(self, root: Path, names: str = "*") -> None:
         """Search the files below a folder. It follows links, because tallyd also writes through links."""
@@ -123,6 +127,19 @@ class Search:
             for hit in self.finder.scan([text]):
                 place = tr("{file}, table {table}", file=path, table=table)
                 self._note(hit.personal, place, tr("row {row}", row=number))
+
+    def _search_state(self, url: str) -> None:
+        """Search a state that is not a file."""
+        try:
+            with closing(State(url, reads_only=True)) as state:
+                self.files += 1
+                for table, number, text in state.texts():
+                    self.size_bytes += len(text)
+                    for hit in self.finder.scan([text]):
+                        place = tr("{file}, table {table}", file=translated(state.place), table=table)
+                        self._note(hit.personal, place, tr("row {row}", row=number))
+        except StateError as error:
+            self.unread.append(translated(str(error)))
 
     def search_journal(self) -> str | None:
         """Search what the service wrote to the journal. Return why that was not fully possible, else None."""
@@ -186,7 +203,7 @@ def _rows(path: Path) -> Iterator[tuple[str, int, str]]:
                     yield (
                         table,
                         number,
-                        "\n".join(_decoded(each) for each in row if isinstance(each, str | bytes)),
+                        "\n".join(readable(_decoded(each)) for each in row if isinstance(each, str | bytes)),
                     )
 
 
