@@ -300,7 +300,7 @@ class TestWhatDoesNotCount:
     def test_a_comment_in_the_config_excuses_nothing(
         self, folder: Path, httpserver: HTTPServer, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        configure(folder, httpserver, **{"// ask": LAST})
+        configure(folder, httpserver, {}, **{"// ask": LAST})
         write(folder / "log/tallyd.log", LAST)
         assert run(folder, capsys)[0] == 1
 

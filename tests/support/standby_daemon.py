@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tallyd.adapters.state import leadership, postgresql
+from tallyd.adapters.state import leadership, postgresql, server_session
 from tallyd.adapters.state.connection import DeposedError
 from tallyd.cli.main import main
 
@@ -33,7 +33,7 @@ def look_only(self: Any, db: Any) -> str:
 
 def vary(variant: str, lease_s: int) -> None:
     """Make this process a variant."""
-    for module in (postgresql, leadership):
+    for module in (server_session, leadership):
         module.LEASE_S = lease_s  # type: ignore[attr-defined] # another constant
     leadership.TRY_EVERY_S = min(leadership.TRY_EVERY_S, lease_s / 4)  # type: ignore[misc] # another constant
     wrong: dict[str, dict[str, Callable[..., object]]] = {

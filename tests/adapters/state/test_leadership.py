@@ -12,7 +12,8 @@ from adapters.records.servers import Server
 from adapters.state.damage import execute
 from support.daemon import wait_until
 from tallyd.adapters.state import DeposedError, State, StateError, leadership
-from tallyd.adapters.state.leadership import Leadership, check_session
+from tallyd.adapters.state.leadership import Leadership
+from tallyd.adapters.state.server_session import check_session
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 LEADERS = "tallyd leader%"

@@ -52,6 +52,14 @@ def damaged(place: object, why: object) -> StateDamagedError:
     return StateDamagedError(english("{file} is damaged: {why}", file=place, why=why))
 
 
+def too_new(place: object) -> StateTooNewError:
+    """Return the exception for a database of a newer version."""
+    text = english(
+        "{file} was written by a newer tallyd; install that version again, or restore a backup", file=place
+    )
+    return StateTooNewError(text)
+
+
 class Rows(Protocol):
     """The result of a statement."""
 

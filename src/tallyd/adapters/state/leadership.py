@@ -16,17 +16,8 @@ from typing import Any, Final
 
 import psycopg
 
-from tallyd.adapters.state.connection import StateError
-from tallyd.adapters.state.postgresql import (
-    LEASE_S,
-    LOCK,
-    StateServer,
-    connect,
-    explained,
-    leader_in,
-    place_of,
-)
-from tallyd.core.language.messages import english, mark
+from tallyd.adapters.state.postgresql import LOCK, StateServer, leader_in
+from tallyd.adapters.state.server_session import LEASE_S, check_session, connect, explained, place_of
 from tallyd.core.leader import Leader
 from tallyd.core.naming import instant_text
 
@@ -131,23 +122,3 @@ def _end_silent_leader(db: psycopg.Connection[Any]) -> None:
 
 def _takes_lock(db: psycopg.Connection[Any]) -> bool:
     return db.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone() == (True,)
-
-
-def check_session(url: str) -> None:
-    """Raise `StateError` if sessions are shared: a pooler lends each transaction another one.
-
-    Then a lock belongs to nobody. Two connections at the same time must be two sessions.
-    """
-    place = place_of(url)
-    with (
-        explained(place),
-        connect(url, name="tallyd check") as one,
-        connect(url, name="tallyd check") as other,
-    ):
-        pids = {each.execute("SELECT pg_backend_pid()").fetchone() for each in (one, other)}
-    if len(pids) == 1:
-        why = mark(
-            "this is a pooler that shares sessions between transactions, and a standby needs a lock that a "
-            "session holds; connect to PostgreSQL itself, or set the pooler to session mode"
-        )
-        raise StateError(english("{place}: {why}", place=place, why=why))

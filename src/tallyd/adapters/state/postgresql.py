@@ -19,30 +19,20 @@ from functools import cache
 from typing import Any, Final
 
 import psycopg
-from psycopg import errors
 
-from tallyd.adapters.records.engine.bounded import BoundedConnection
-from tallyd.adapters.records.engine.errors import reason_of
 from tallyd.adapters.state.connection import (
-    ConflictError,
     DeposedError,
     Rows,
     StateError,
-    StateTooNewError,
-    TablesError,
     Values,
+    too_new,
 )
 from tallyd.adapters.state.schema import SCHEMA_VERSION, statements
+from tallyd.adapters.state.server_session import SCHEMA, connect, explained, place_of
 from tallyd.core.language.messages import english, mark
 from tallyd.core.leader import Leader
 from tallyd.core.naming import read_instant
 
-SCHEMA: Final = "tallyd_state"
-ANSWER_S: Final = 12.0
-"""Time limit for one answer."""
-LEASE_S: Final = 20
-"""A session that is silent for so long within a transaction, or with the lock of the leader, is ended: its
-process is frozen, or cut off."""
 LOCK: Final = 0x7461_6C6C
 """The key of the leader's lock: "tall"."""
 AGAIN_AFTER_S: Final = 2.0
@@ -56,63 +46,6 @@ CREATE TABLE leader (
 );
 INSERT INTO leader (id, schema_version, commits, term) VALUES (1, {version}, 0, 0)
 """
-_SESSION: Final = (
-    "SET search_path={schema}; SET TimeZone='UTC'; SET DateStyle='ISO'; SET lock_timeout='8s';"
-    " SET statement_timeout='10s'; SET idle_in_transaction_session_timeout='{lease}s';"
-    " SET tcp_keepalives_idle=5; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3;"
-    " SET default_transaction_read_only={reads_only}"
-)
-_CONNECTING: Final = {
-    "connect_timeout": 5,
-    "client_encoding": "utf8",
-    "keepalives_idle": 5,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "target_session_attrs": "read-write",  # of several hosts in the URL, the one that is the primary now
-}
-_OLDEST: Final = 140000
-"""PostgreSQL 14 has `idle_session_timeout`."""
-
-
-def connect(url: str, *, name: str, reads_only: bool = False) -> psycopg.Connection[Any]:
-    """Connect, with a time limit for each answer. Raises `psycopg.Error` and `StateError`.
-
-    `name` is what `pg_stat_activity` shows. Without a transaction, each statement is one.
-    """
-    wanted = psycopg.conninfo.conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1))
-    options = {**_CONNECTING, "application_name": name, **wanted}
-    if reads_only:
-        options.pop("target_session_attrs")
-    connection = BoundedConnection.connect(**options, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type] # one mapping for options of several types
-    connection.answer_s = ANSWER_S
-    try:
-        _check_server(connection)
-        session = _SESSION.format(schema=SCHEMA, lease=LEASE_S, reads_only="on" if reads_only else "off")
-        connection.execute(session.encode())
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_server(connection: psycopg.Connection[Any]) -> None:
-    if connection.info.server_version < _OLDEST:
-        raise StateError(mark("state.url: tallyd needs PostgreSQL 14 or newer"))
-    if connection.info.parameter_status("server_encoding") != "UTF8":
-        raise StateError(
-            mark("state.url: the encoding of the database is not UTF8; create it with ENCODING 'UTF8'")
-        )
-
-
-def place_of(url: str) -> str:
-    """Return what people call the database: its host, and never a password."""
-    known = psycopg.conninfo.conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1))
-    host, port = known.get("host"), known.get("port")
-    if not host or str(host).startswith("/"):
-        return mark("PostgreSQL on this machine")
-    address = f"{host}:{port}" if port else str(host)
-    return english("PostgreSQL at {address}", address=address)
 
 
 class StateServer:
@@ -239,11 +172,7 @@ class StateServer:
                         db.execute(_of_postgresql(statement).encode())
         (version,) = db.execute("SELECT schema_version FROM leader").fetchone() or (0,)
         if version > SCHEMA_VERSION:
-            text = english(
-                "{file} was written by a newer tallyd; install that version again, or restore a backup",
-                file=self.place,
-            )
-            raise StateTooNewError(text)
+            raise too_new(self.place)
 
     # -- transactions ------------------------------------------------------------------------------------
 
@@ -295,19 +224,6 @@ class StateServer:
 def _roll_back(db: psycopg.Connection[Any]) -> None:
     with suppress(psycopg.Error):
         db.execute("ROLLBACK")
-
-
-@contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Convert errors of the driver into `StateError`, in our own words: theirs may hold values."""
-    try:
-        yield
-    except (errors.UniqueViolation, errors.CheckViolation, errors.NotNullViolation) as error:
-        raise ConflictError(type(error).__name__) from error
-    except psycopg.Error as error:
-        is_tables = isinstance(error, errors.UndefinedTable | errors.UndefinedColumn)
-        kind = TablesError if is_tables else StateError
-        raise kind(english("{place}: {why}", place=place, why=reason_of(error))) from error
 
 
 def leader_in(db: psycopg.Connection[Any]) -> Leader | None:

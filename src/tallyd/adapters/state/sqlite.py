@@ -16,9 +16,9 @@ from pathlib import Path
 from tallyd.adapters.state.connection import (
     ConflictError,
     StateError,
-    StateTooNewError,
     TablesError,
     damaged,
+    too_new,
 )
 from tallyd.adapters.state.schema import SCHEMA_VERSION, statements
 from tallyd.core.language.messages import english, mark
@@ -80,11 +80,7 @@ class StateFile:
         if sound != "ok":
             raise damaged(self.path, sound)
         if version > SCHEMA_VERSION:
-            text = english(
-                "{file} was written by a newer tallyd; install that version again, or restore a backup",
-                file=self.path,
-            )
-            raise StateTooNewError(text)
+            raise too_new(self.path)
         if version == 0:
             self._create()
 

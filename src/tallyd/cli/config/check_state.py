@@ -17,7 +17,7 @@ def try_state(config: Config) -> int:
     """Try the server of the state, and say who is active. Return 1 if a standby could not work with it."""
     if config.state_url is None:
         return EXIT_OK
-    from tallyd.adapters.state.leadership import check_session  # noqa: PLC0415 # an extra
+    from tallyd.adapters.state.server_session import check_session  # noqa: PLC0415 # an extra
 
     try:
         check_session(config.state_url)
