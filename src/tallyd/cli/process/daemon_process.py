@@ -18,16 +18,15 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tallyd.adapters.channels.sender import Channels
 from tallyd.adapters.clock import Clock
-from tallyd.adapters.http.client import HttpClient
 from tallyd.adapters.logs import LogFile, Logs
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State, StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
-from tallyd.cli.process.equipment import channels, http_client, look_closely
+from tallyd.cli.process.equipment import look_closely
+from tallyd.cli.process.outgoing import Outgoing
 from tallyd.cli.process.resources import Outside
 from tallyd.cli.process.standby import Keeper, Standby, StartOver, start_over
 from tallyd.cli.shared import utc_now
@@ -35,7 +34,6 @@ from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.alerts.daemon_alerts import LOG
-from tallyd.core.alerts.message import Message
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.hosts import Host
@@ -81,9 +79,6 @@ class Process:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._reload = threading.Event()
-        self._clients: list[HttpClient] = []
-        self._channels: list[Channels] = []
-        self._http_settings = config.settings.http
         self._wakeups = Wakeups(self._wake.set)
         self._outside = Outside(config, now=utc_now, on_files=self._wakeups.wake)
         self._kept: dict[tuple[str, str], dict[str, object]] = {}
@@ -103,6 +98,7 @@ class Process:
             on_failure=self._log_failed,
             on_recovered=self._log_recovered,
         )
+        self._outgoing = Outgoing(self._logs.redact)
 
     def run(self) -> int:
         """Start, run until a signal to stop, stop. Returns the exit status."""
@@ -191,7 +187,7 @@ class Process:
             on_config=self._configure,
             notifier=Notifier(
                 store,
-                deliver=self._deliver,
+                deliver=self._outgoing.deliver,
                 executor=executor,
                 now=self._clock.now,
                 monotonic=self._clock.monotonic,
@@ -205,15 +201,9 @@ class Process:
         )
 
     def _runner(self, store: Store, relay: Relay, config: Config) -> Runner:
-        # Keep the client while `http` is unchanged. An older client stays usable until the process ends,
-        # because active runs finish with their old settings. That costs a thread for each change of `http`.
-        if not self._clients or config.settings.http != self._http_settings:
-            self._http_settings = config.settings.http
-            self._clients.append(http_client(config, self._logs.redact))
-            self._channels.append(channels(config, self._logs.redact))
         return Runner(
             store=store,
-            http=self._clients[-1],
+            http=self._outgoing.client(config),
             stop=self._stop,
             locks=config.state_dir / "locks",
             now=utc_now,
@@ -224,9 +214,6 @@ class Process:
             kept=self._kept,
             stats=self._stats,
         )
-
-    def _deliver(self, url: str, message: Message) -> None:
-        self._channels[-1].deliver(url, message)
 
     def _configure(self, config: Config) -> None:
         try:
@@ -307,17 +294,15 @@ class Process:
             self._service_manager.stopping()
         self._stop.set()
         self._wake.set()
-        for client in self._clients:
-            client.abort()
+        self._outgoing.end_requests()
         if self._web is not None:
             self._web.stop()
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
         is_done = daemon.wait(LONGEST_STOP_S)
-        for outbox_worker in self._channels:
-            # Only now: a message that is cut off may have arrived, and would then be sent twice.
-            outbox_worker.abort()
+        # Only now: a message that is cut off may have arrived, and would then be sent twice.
+        self._outgoing.end_messages()
         if self._web is not None:
             self._web.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
