@@ -1,4 +1,4 @@
-"""What the daemon sends with: an HTTP client and channels, kept while `http` of the config is unchanged."""
+"""What the daemon sends with: an HTTP client and channels, kept while the `http` of its config stays."""
 
 from __future__ import annotations
 
