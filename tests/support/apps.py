@@ -8,6 +8,7 @@ with apps(page) as server:
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,7 @@ class Rounds:
     targets: dict[str, dict[str, Any]]
     keys: dict[str, Any] = field(default_factory=dict)
     now: datetime = NOW
+    passed_s: float = 0.0
     memory: Facts = field(default_factory=dict)
     kept: dict[str, object] = field(default_factory=dict)
     keep_days: int = 90
@@ -88,6 +90,7 @@ class Rounds:
             poller="apps",
             zone=BERLIN,
             now=lambda: self.now,
+            monotonic=lambda: time.monotonic() + self.passed_s,
             stop=lambda: self.is_stopping,
             alive=lambda: None,
             http=self.client,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,9 +22,9 @@ R_co = TypeVar("R_co", covariant=True)
 class WorkTools:
     """Everything that such work may use, wherever it runs.
 
-    `now()` is aware, UTC. `stop()` is true after the shutdown began. `reads` are files and databases of
-    others; None: only HTTP is at hand. `read_secret` reads a secret that came as a reference; it raises
-    `SecretMissing`. None: all secrets have been read.
+    `now()` is aware, UTC; `monotonic()` counts seconds. `stop()` is true after the shutdown began. `reads`
+    are files and databases of others; None: only HTTP is at hand. `read_secret` reads a secret that came as a
+    reference; it raises `SecretMissing`. None: all secrets have been read.
     """
 
     now: Callable[[], datetime]
@@ -31,6 +32,7 @@ class WorkTools:
     http: Http
     reads: Reads | None = None
     read_secret: ReadSecret | None = None
+    monotonic: Callable[[], float] = time.monotonic
 
     @property
     def needed_reads(self) -> Reads:

@@ -99,6 +99,7 @@ def toolbox(
         poller=task.poller,
         zone=task.zone,
         now=now,
+        monotonic=progress.monotonic,
         stop=stop.is_set,
         alive=progress.alive,
         http=http,

@@ -249,21 +249,23 @@ def test_an_answer_of_many_megabytes_is_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stood_still_s", "state"),
+    ("wall_s", "passed_s", "state"),
     [
-        pytest.param(3600, "fresh", id="suspended for an hour"),
-        pytest.param(1, "unreachable", id="a busy moment: one attempt a round"),
+        pytest.param(3600, 0, "fresh", id="suspended for an hour"),
+        pytest.param(0, 3600, "fresh", id="frozen for an hour, and the clock was set back meanwhile"),
+        pytest.param(1, 1, "unreachable", id="a busy moment: one attempt a round"),
     ],
 )
 def test_a_suspend_in_the_middle_of_a_check_is_no_fault_of_the_server(
-    tmp_path: Path, stood_still_s: float, state: str
+    tmp_path: Path, wall_s: float, passed_s: float, state: str
 ) -> None:
     asked: list[str] = []
 
     def page(connection: Connection, path: str) -> None:
         asked.append(path)
         if len(asked) == 1:
-            rounds.now += timedelta(seconds=stood_still_s)
+            rounds.now += timedelta(seconds=wall_s)
+            rounds.passed_s += passed_s
             connection.reset()
         else:
             connection.send(version(rounds.now))

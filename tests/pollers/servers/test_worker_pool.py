@@ -160,6 +160,6 @@ def test_there_is_a_look_in_every_half_second() -> None:
 def test_what_ends_a_check_is_raised_where_its_result_is_asked_for() -> None:
     broken: Future[int] = Future()
     broken.set_exception(ZeroDivisionError())
-    for _, check in checked([1], lambda _target: broken, Pace(1), look=lambda: None):
+    for _, check in checked([1], lambda _target: broken, Pace(1), look=lambda: None, monotonic=lambda: 0.0):
         with pytest.raises(ZeroDivisionError):
             check.result()

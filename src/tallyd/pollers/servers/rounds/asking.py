@@ -107,7 +107,8 @@ def ask_each(chunk: Chunk, tools: WorkTools, *, look: Callable[[], None]) -> Ite
 
     `look` is called often; what it raises ends the chunk. Raises `Stopped`.
     """
-    for ask, asked in checked(chunk.asks, partial(_begin, tools=tools), chunk.pace, look=look):
+    begin = partial(_begin, tools=tools)
+    for ask, asked in checked(chunk.asks, begin, chunk.pace, look=look, monotonic=tools.monotonic):
         yield _found(ask, asked, now=tools.now())
 
 

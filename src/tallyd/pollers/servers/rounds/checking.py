@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,7 +98,7 @@ class _Checking:
 
     def __init__(self, settings: ServersSettings, tools: Toolbox, memory: TargetMemory) -> None:
         self._settings, self._tools, self._memory = settings, tools, memory
-        self._last = tools.now(), time.monotonic()
+        self._last = tools.now(), tools.monotonic()
         self.has_stood_still = False
         self.trouble = WorkersTrouble()
         self.results: dict[str, CheckResult] = {}
@@ -109,7 +108,7 @@ class _Checking:
         """Notice the time, and a shutdown: raises `Stopped`."""
         if self._tools.stop():
             raise Stopped
-        before, self._last = self._last, (self._tools.now(), time.monotonic())
+        before, self._last = self._last, (self._tools.now(), self._tools.monotonic())
         passed_s = max((self._last[0] - before[0]).total_seconds(), self._last[1] - before[1])
         self.has_stood_still = self.has_stood_still or passed_s > STOOD_STILL_S
         self._tools.show_progress(self._found, self._count)
@@ -117,7 +116,7 @@ class _Checking:
     def check(self, targets: Sequence[Target]) -> None:
         """Check targets, spread over the round. Raises `Stopped`."""
         self._found, self._count = 0, len(targets)
-        began_s, workers = time.monotonic(), self._tools.workers
+        began_s, workers = self._tools.monotonic(), self._tools.workers
         if workers is None:
             self._check_here(targets, self._pace(len(targets)))
             return
@@ -125,14 +124,18 @@ class _Checking:
         theirs = [each for each in targets if not is_here[each.name]]
         ends_s = self._ends_s
         elsewhere = Elsewhere(
-            self._asks(theirs), workers, self._pace(len(theirs), ends_s=ends_s), self.trouble
+            self._asks(theirs),
+            workers,
+            self._pace(len(theirs), ends_s=ends_s),
+            self.trouble,
+            monotonic=self._tools.monotonic,
         )
         self._check_here([each for each in targets if is_here[each.name]], self._pace(len(targets)))
         checked = self._take(theirs, elsewhere.found(self.look, ends_s=ends_s))
         left = [each for each in theirs if each.name not in checked]
         if left and self._settings.fallback:
             self.trouble.own += len(left)
-            self._check_here(left, self._pace(len(left), passed_s=time.monotonic() - began_s))
+            self._check_here(left, self._pace(len(left), passed_s=self._tools.monotonic() - began_s))
         else:
             self.trouble.left += len(left)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
@@ -65,9 +64,17 @@ class Elsewhere:
     Raises nothing: `trouble` gets what goes wrong. Nothing is then found of the targets concerned.
     """
 
-    def __init__(self, asks: Sequence[Ask], workers: Workers, pace: Pace, trouble: WorkersTrouble) -> None:
+    def __init__(
+        self,
+        asks: Sequence[Ask],
+        workers: Workers,
+        pace: Pace,
+        trouble: WorkersTrouble,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._workers, self._trouble = workers, trouble
-        self._began_s = time.monotonic()
+        self._monotonic, self._began_s = monotonic, monotonic()
         # On a thread: a scheduler that is away must hold up neither other targets nor a shutdown.
         self._sent = in_background(partial(self._send, asks, pace))
 
@@ -80,7 +87,7 @@ class Elsewhere:
         try:
             while waiting:
                 look()
-                left_s = ends_s - (time.monotonic() - self._began_s)
+                left_s = ends_s - (self._monotonic() - self._began_s)
                 ended, waiting = wait(
                     waiting, timeout=max(0.0, min(TICK_S, left_s)), return_when=FIRST_COMPLETED
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import resource
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ def checked(
     pace: Pace,
     *,
     look: Callable[[], None],
-    monotonic: Callable[[], float] = time.monotonic,
+    monotonic: Callable[[], float],
     next_ended: Callable[[Ended[R], float], tuple[int, Future[R]]] = lambda ended, seconds: ended.get(
         timeout=seconds
     ),
