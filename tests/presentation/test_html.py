@@ -78,6 +78,19 @@ class TestCharts:
         found = drawn([("Mon", 2), ("Fri", 1)])
         assert (found["times"], found["names"], found["columns"][0]["values"]) == ([], ["Mon", "Fri"], [2, 1])
 
+    def test_a_single_instant_is_drawn_under_its_name(self) -> None:
+        found = drawn([(at(8), 3)])
+        assert (found["times"], found["names"]) == ([], ["2026-11-20 09:00"])
+        columns = (
+            Column(key="begin", heading="begin", unit="instant", is_for_programs=True),
+            Column(key="date", heading="Date", is_vital=True),
+            Column(key="hour", heading="Hour", is_vital=True),
+            Column(key="value", heading="Value", unit="number", is_vital=True),
+        )
+        rows = Table(key="t", title="", columns=columns, rows=((at(8), "2026-11-20", "09:00", 3),))
+        found = chart_json(Chart(table=rows, x="begin", series={"value": "bars"}), BERLIN)
+        assert (found["times"], found["names"]) == ([], ["2026-11-20 09:00"])
+
     def test_of_very_many_bars_the_newest_are_drawn_and_of_names_the_first(self) -> None:
         many = MOST_BARS + 2
         rows = table([(at(number), number) for number in range(many)])

@@ -612,8 +612,7 @@ GAPS = {
 }
 LONE = {
     **_CHART,
-    "times": [1795000000],
-    "zone": "Europe/Berlin",
+    "names": ["Tue 2026-12-01"],
     "columns": [{**_COLUMN, "shape": "bars", "values": [5]}],
 }
 MEANS = {

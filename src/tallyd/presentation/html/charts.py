@@ -31,11 +31,12 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     """Return what is drawn of a table, from left to right. None is a gap.
 
     Times are seconds since 1970, to be shown in `zone`. Durations are in the largest unit that fits, shares
-    in percent; `unit` says so. `low` and `high` are empty without a `Spread`.
+    in percent; `unit` says so. `low` and `high` are empty without a `Spread`. A single instant is drawn under
+    its name: nobody knows how long an axis of times should be.
     """
     places = chart.table.cells(chart.x)
     times = [each for each in places if isinstance(each, datetime)]
-    is_time = len(times) == len(places)
+    is_time = len(times) == len(places) != 1
     columns = {column.key: column for column in chart.table.columns}
     cells = {key: chart.table.cells(key) for key in chart.series}
     order: Sequence[int] = range(len(places))[:MOST_BARS]
@@ -51,7 +52,7 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
     return {
         "times": [int(times[number].timestamp()) for number in order] if is_time else [],
         "zone": str(zone),
-        "names": [] if is_time else [visible(str(places[number])) for number in order],
+        "names": [] if is_time else [visible(_name(chart, number, zone)) for number in order],
         "columns": [
             {
                 "name": visible(columns[key].legend or columns[key].heading),
@@ -72,6 +73,16 @@ def chart_json(chart: Chart, zone: tzinfo) -> dict[str, Json]:
         "top": None if chart.top is None else chart.top / size,
         "is_whole": size == 1 and all(isinstance(number, int) for number in numbers),
     }
+
+
+def _name(chart: Chart, number: int, zone: tzinfo) -> str:
+    """Return what people read below a place: of an instant, its date and its time."""
+    place = chart.table.cells(chart.x)[number]
+    if not isinstance(place, datetime):
+        return str(place)
+    named = zip(chart.table.columns, chart.table.rows[number], strict=True)
+    texts = [str(cell) for column, cell in named if column.is_vital and column.unit == "text"]
+    return " ".join(texts) or text_of(place, "instant", zone=zone, now=None)
 
 
 def _thinned(order: Sequence[int], columns: Sequence[Sequence[Cell]]) -> Sequence[int]:

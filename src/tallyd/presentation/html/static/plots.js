@@ -33,9 +33,6 @@
   const SHORTEST_DAY = 82800;
   const DAYS = [1, 2, 3, 4, 5, 7, 10, 15, 30, 60, 90, 180, 365, 730, 1825, 3650].map((each) => each * 86400);
 
-  // Room on both sides of a place that has no neighbour. uPlot would show years.
-  const ALONE = 1800;
-
   const SAID = uPlot.fmtDate(`${texts.date} {HH}:{mm}:{ss}`);
 
   // There are six colors: lines of the same one are told apart by how they are broken.
@@ -121,7 +118,7 @@
     return uPlot.rangeNum(low, chart.top ?? (high || 1), { min: { pad: low && 0.1, soft: 0, mode: 1 }, max: { pad: chart.top ? 0 : 0.1, soft: 0, mode: 1 } });
   }
 
-  // Returns the smallest time between two places, in seconds; 0 if there are not two.
+  // Returns the smallest time between two places, in seconds.
   function gapOf(chart) {
     const gaps = chart.times.slice(1).map((each, at) => each - chart.times[at]).filter((each) => each > 0);
     return gaps.length ? gaps.reduce((least, each) => Math.min(least, each)) : 0;
@@ -130,10 +127,10 @@
   function optionsOf(chart, width, hidden) {
     const isTime = chart.times.length > 0;
     const gap = gapOf(chart);
-    // Bars stand in the middle of their room, also the first and the last one.
-    const aside = chart.columns.some((each) => each.shape === "bars") ? gap / 2 : 0;
-    const [only] = chart.times;
-    const timeRange = (_plot, first, last) => (gap ? [first - aside, last + aside] : [only - ALONE, only + ALONE]);
+    // Bars stand in the middle of their room, also the first and the last one. Times in one second have no gap.
+    const hasBars = chart.columns.some((each) => each.shape === "bars");
+    const aside = !gap ? 1 : hasBars ? gap / 2 : 0;
+    const timeRange = (_plot, first, last) => [first - aside, last + aside];
     const timeAxis = { values: TIMES, ...(gap >= SHORTEST_DAY ? { incrs: DAYS } : {}) };
     const font = `${Math.round(0.85 * rem())}px ${style("--font")}`;
     const axis = { stroke: style("--text"), font, grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line"), width: 1 } };
