@@ -1,7 +1,11 @@
-"""Compiles the catalogs of messages when the package is built; run as a program, in this folder."""
+"""Compiles the catalogs of messages and makes the man page when the package is built.
+
+Run as a program in this folder, it only compiles the catalogs.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-LOCALE = Path(__file__).parent / "src" / "tallyd" / "core" / "language" / "locale"
+SOURCE = Path(__file__).parent / "src"
+LOCALE = SOURCE / "tallyd" / "core" / "language" / "locale"
 
 
 def compile_catalogs() -> None:
@@ -26,14 +31,34 @@ def compile_catalogs() -> None:
         part.rename(compiled)  # tests in other processes may read it
 
 
-class CatalogHook(BuildHookInterface):  # type: ignore[type-arg] # of a config that this hook does not have
-    """Called by hatchling before it builds a wheel, or installs from a checkout."""
+def man_page() -> str:
+    """Return the man page of the commands in this source; they need only typer."""
+    sys.path.insert(0, str(SOURCE))
+    from tallyd.cli.man_page import man_page as of_commands  # noqa: PLC0415 # see above
+
+    return of_commands()
+
+
+class BuildHook(BuildHookInterface):  # type: ignore[type-arg] # of a config that this hook does not have
+    """Called by hatchling before and after it builds a wheel, or installs from a checkout."""
+
+    @property
+    def _page(self) -> Path:
+        return Path(self.directory) / "tallyd.1"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and have the result in the wheel although git ignores it."""
-        del version
+        """Make what is in the wheel although git does not have it."""
         compile_catalogs()
         build_data["artifacts"].append("src/tallyd/core/language/locale/**/*.mo")
+        if self.target_name == "wheel" and version == "standard":
+            self._page.parent.mkdir(parents=True, exist_ok=True)
+            self._page.write_text(man_page(), encoding="utf-8")
+            build_data["shared_data"][str(self._page)] = "share/man/man1/tallyd.1"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove the page: it is in the wheel."""
+        del version, build_data, artifact_path
+        self._page.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,7 @@ def test_help_and_version_have_a_short_form_everywhere(
     for option, said in (
         ("-h", "-h, --help"),
         ("--help", "-V, --version"),
+        ("--help", "Examples:" if command else "Commands:"),
         ("-V", f"tallyd {__version__}\n"),
     ):
         with pytest.raises(SystemExit) as ending:

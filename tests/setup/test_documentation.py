@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from support.divera_server import divera_server
 from tallyd.cli.app import app
+from tallyd.cli.examples import EXAMPLES
 from tallyd.config.model import load
 from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
@@ -47,7 +48,14 @@ def typed(page: str, beginning: re.Pattern[str]) -> Iterator[list[str]]:
             yield words
 
 
-COMMANDS = [(page, words) for page in PAGES for words in typed(page, _TALLYD)]
+COMMANDS = [
+    *((page, words) for page in PAGES for words in typed(page, _TALLYD)),
+    *(
+        ("--help", shlex.split(line.partition(" > ")[0].partition(" | ")[0], comments=True)[1:])
+        for lines in EXAMPLES.values()
+        for line in lines
+    ),
+]
 STEPS = [(page, words) for page in PAGES for words in typed(page, _SETUP)]
 
 

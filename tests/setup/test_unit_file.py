@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.needs import needs
+from tallyd.cli.examples import EXAMPLES
 from tallyd.core.errors import EXIT_CONFIG, EXIT_USAGE
 
 _ROOT = Path(__file__).parents[2]
@@ -98,9 +99,17 @@ def test_it_runs_what_setup_installs(service: dict[str, str]) -> None:
     assert places["log"] == f"/var/log/{service['LogsDirectory']}"
 
 
-def test_a_wheel_carries_it(unit_text: str, tmp_path: Path) -> None:
+def test_a_wheel_carries_it_and_the_man_page(unit_text: str, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=_ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read("tallyd/tallyd.service").decode() == unit_text
+        (page,) = (name for name in archive.namelist() if name.endswith(".data/data/share/man/man1/tallyd.1"))
+        lines = archive.read(page).decode().splitlines()
+    assert [path.name for path in tmp_path.iterdir()] == [wheel.name]
+    assert [line.split(" ")[1] for line in lines if line.startswith(".SS ")] == [
+        command.replace("-", r"\-") for command in EXAMPLES
+    ]
+    examples = {line.replace("-", r"\-") for each in EXAMPLES.values() for line in each}
+    assert examples <= set(lines)

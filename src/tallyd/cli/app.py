@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,8 @@ from typer.core import TyperGroup
 
 import tallyd
 from tallyd.cli import run_commands, view_commands
+from tallyd.cli.completion import config_path
+from tallyd.cli.examples import epilog
 
 
 class _Commands(TyperGroup):
@@ -37,7 +38,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Counts things on a schedule, writes each count to a file, and sends alerts when counts stop.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and a local variable may be a key
     rich_markup_mode=None,
 )
@@ -77,7 +77,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    context.obj = config or Path(os.environ.get("TALLYD_CONFIG") or "config.json")
+    context.obj = config_path(config)
     if context.invoked_subcommand not in _WITHOUT_LOG:
         from tallyd.cli.shared import log_to_stderr
 
@@ -103,4 +103,5 @@ for _command in (
     run_commands.init,
     run_commands.demo,
 ):
-    app.command(_command.__name__.replace("_", "-"))(_command)
+    _name = _command.__name__.replace("_", "-")
+    app.command(_name, epilog=epilog(_name))(_command)

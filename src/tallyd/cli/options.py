@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from tallyd.cli import completion
+
 Format = Literal["table", "csv", "json", "html"]
 PlainFormat = Literal["table", "csv", "json"]
 SchemaFormat = Literal["json", "markdown", "alerts"]
@@ -33,4 +35,9 @@ Excel = Annotated[
         help="CSV for Excel, in the language of the config: byte order mark, semicolons, decimal comma.",
     ),
 ]
-PollerName = Annotated[str, typer.Argument(metavar="POLLER", help="Name of a poller in the config.")]
+PollerName = Annotated[
+    str,
+    typer.Argument(
+        metavar="POLLER", help="Name of a poller in the config.", autocompletion=completion.pollers
+    ),
+]

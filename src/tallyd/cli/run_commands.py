@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tallyd.cli import completion
 from tallyd.cli.options import AsJsonInPipe, PollerName, SchemaFormat, Wide
 
 
@@ -56,7 +57,12 @@ def once(
 
 def notify(
     context: typer.Context,
-    channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a channel in the config.")],
+    channel: Annotated[
+        str,
+        typer.Argument(
+            metavar="CHANNEL", help="Name of a channel in the config.", autocompletion=completion.channels
+        ),
+    ],
     message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What to send.")] = None,
 ) -> None:
     """Send a test message to a channel."""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tallyd.cli import completion
 from tallyd.cli.options import AsJson, Excel, Format, PlainFormat, PollerName, Wide
 from tallyd.core.periods import By
 
@@ -35,7 +36,10 @@ def report(
         str,
         typer.Option("--range", metavar="R", help="Instead of days: 24h, 7d, 30d, 90d or 365d until now."),
     ] = "",
-    poller: Annotated[str, typer.Option("--poller", metavar="P", help="Only this poller.")] = "",
+    poller: Annotated[
+        str,
+        typer.Option("--poller", metavar="P", help="Only this poller.", autocompletion=completion.pollers),
+    ] = "",
     by: Annotated[
         By | None,
         typer.Option("--by", help="Group by this. Default: no grouping; visitors: by hour."),
@@ -88,7 +92,10 @@ def files(
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Only rejected files that are still in quarantine.")
     ] = False,
-    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+    poller: Annotated[
+        str | None,
+        typer.Option("--poller", metavar="P", help="Only this poller.", autocompletion=completion.pollers),
+    ] = None,
     most: Annotated[
         int, typer.Option("--most", min=1, max=100_000, help="Number of files, newest first.")
     ] = 50,
@@ -109,7 +116,10 @@ def replay(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All rejected files.")] = False,
     source: Annotated[str | None, typer.Option("--source", metavar="S", help="Only this source.")] = None,
-    poller: Annotated[str | None, typer.Option("--poller", metavar="P", help="Only this poller.")] = None,
+    poller: Annotated[
+        str | None,
+        typer.Option("--poller", metavar="P", help="Only this poller.", autocompletion=completion.pollers),
+    ] = None,
 ) -> None:
     """Move rejected files back into the inbox, after you have fixed the cause."""
     from tallyd.cli.views.files import replay as command
@@ -193,6 +203,7 @@ def mute(
         typer.Argument(
             metavar="KEY",
             help="Key of an alert, or a pattern such as 'apps/*/stale'. It need not be open yet.",
+            autocompletion=completion.open_keys,
         ),
     ],
     lasts: Annotated[str, typer.Option("--for", metavar="2h", help="How long.")],
@@ -211,7 +222,12 @@ def mute(
 
 def unmute(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The same KEY that was muted.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY", help="The same KEY that was muted.", autocompletion=completion.muted_keys
+        ),
+    ],
 ) -> None:
     """End a mute."""
     from tallyd.cli.actions.mutes import unmute as command
@@ -222,7 +238,12 @@ def unmute(
 def ack(
     context: typer.Context,
     key: Annotated[
-        str, typer.Argument(metavar="KEY", help="Key of an open alert, or a pattern such as 'apps/*/stale'.")
+        str,
+        typer.Argument(
+            metavar="KEY",
+            help="Key of an open alert, or a pattern such as 'apps/*/stale'.",
+            autocompletion=completion.open_keys,
+        ),
     ],
     why: Annotated[
         str, typer.Option("--why", metavar="TEXT", help="What you do about it, which the channels also get.")
