@@ -1,4 +1,4 @@
-"""The workers that a config needs: one pool for all pollers that need the same, ended when nobody does."""
+"""The workers that a config needs: a pool for each poller that needs one, ended when it does not any more."""
 
 from __future__ import annotations
 
@@ -23,22 +23,19 @@ def config(folder: Path, *, http: dict[str, Any] | None = None, **pollers: dict[
     return load(path, environ={"PROXY": "http://me:Zq7-secret@proxy.example:3128"})
 
 
-def test_pollers_share_a_pool_that_ends_when_no_poller_needs_it(tmp_path: Path) -> None:
+def test_each_poller_has_a_pool_that_ends_when_it_needs_none(tmp_path: Path) -> None:
     pools = WorkerPools(lambda: datetime.now(UTC))
-    both = config(tmp_path, one=PROCESSES, two=PROCESSES, three={**PROCESSES, "processes": 2})
-    needed = {name: poller.workers_needed() for name, poller in both.settings.pollers.items()}
-    one, two, three = (pools.of(each, both) for each in needed.values() if each is not None)
-    assert one is two
-    assert one is not three
+    both = config(tmp_path, one=PROCESSES, two=PROCESSES)
+    needed = both.settings.pollers["one"].workers_needed()
+    assert needed is not None
+    one = pools.of("one", needed, both)
+    assert pools.of("two", needed, both) is not one, "what it gives up is its own work"
     pools.apply_config(both)
-    assert needed["one"] is not None
-    assert pools.of(needed["one"], both) is one, "a reload that changes nothing keeps it"
+    assert pools.of("one", needed, both) is one, "a reload that changes nothing keeps it"
     pools.apply_config(config(tmp_path, one=SERVERS))
-    assert pools.of(needed["one"], both) is not one
+    one = pools.of("one", needed, both)
     other = config(tmp_path, one=PROCESSES, http={"timeout": "5s"})
-    assert pools.of(needed["one"], other) is not pools.of(needed["one"], both), (
-        "other requests, other workers"
-    )
+    assert pools.of("one", needed, other) is not one, "other requests, other workers"
     pools.close()
     pools.close()
 

@@ -75,6 +75,9 @@ def test_work_is_done_by_a_cluster_that_comes_and_goes(tmp_path: Path) -> None:
         with pytest.raises(WorkersError, match="the connection to the scheduler was lost"):
             hanging.result(60)
         scheduler.wait()
+        wait_until(lambda: pool._client is not None and pool._client.status == "closed", within_s=60)
+        with pytest.raises(WorkersError, match="the connection to the scheduler was lost"):
+            pool.submit(os.fsencode, b"lost").result(60)
         with pytest.raises(WorkersError):
             pool.places()
         stack.enter_context(running(tmp_path, *scheduler_on(port)))

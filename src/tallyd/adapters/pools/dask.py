@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from distributed import Client
+from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 from distributed.versions import VersionMismatchWarning
 
@@ -61,11 +62,13 @@ class DaskCluster:
         """Begin a call. Dask repeats it elsewhere if a worker dies, up to three times."""
         outcome: Future[bytes] = Future()
         executor = self._executor
-        if executor is None:
+        asked: Future[bytes] | None = None
+        with suppress(ClosedClientError):
+            asked = executor.submit(call, given) if executor else None
+        if asked is None:
             outcome.set_exception(WorkersError(_LOST))
-            return outcome
-        asked: Future[bytes] = executor.submit(call, given)
-        asked.add_done_callback(lambda ended: self._pass_on(ended, outcome))
+        else:
+            asked.add_done_callback(lambda ended: self._pass_on(ended, outcome))
         return outcome
 
     def give_up(self) -> None:

@@ -102,7 +102,7 @@ class Outside:
     def workers(self, task: Task) -> Workers | None:
         """Return the workers of the poller, None where it needs none."""
         needed = task.source.workers_needed()
-        return None if needed is None else self._workers.of(needed, self._config)
+        return None if needed is None else self._workers.of(task.poller, needed, self._config)
 
     def prunables(self, now: datetime) -> Iterator[Prunable]:
         """Yield everything with old rows or files at `now`: rows, and finished or quarantined files."""

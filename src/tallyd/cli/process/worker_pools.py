@@ -21,31 +21,35 @@ from tallyd.settings.top import holds_password
 if TYPE_CHECKING:
     from tallyd.runs.workers import PooledWorkers
 
-_Key: TypeAlias = tuple[WorkersNeeded, HttpOptions]
+_Key: TypeAlias = tuple[str, WorkersNeeded, HttpOptions]
 
 
 class WorkerPools:
-    """One pool for all pollers that need the same. Any number of threads."""
+    """A pool for each poller that needs one. Any number of threads.
+
+    None is shared: a poller that gives up what hangs would end the work of another one.
+    """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._pools: dict[_Key, PooledWorkers] = {}
 
-    def of(self, needed: WorkersNeeded, config: Config) -> Workers:
-        """Return these workers. Nothing is started or connected before they get work."""
-        key = needed, http_options(config)
+    def of(self, poller: str, needed: WorkersNeeded, config: Config) -> Workers:
+        """Return the workers of a poller. Nothing is started or connected before they get work."""
+        options = http_options(config)
+        key = poller, needed, options
         with self._lock:
             if key not in self._pools:
                 from tallyd.runs.workers import PooledWorkers  # noqa: PLC0415 # see `_pool`
 
-                self._pools[key] = PooledWorkers(_pool(needed), key[1], now=self._now)
+                self._pools[key] = PooledWorkers(_pool(needed), options, now=self._now)
             return self._pools[key]
 
     def apply_config(self, config: Config) -> None:
         """End the pools that this config does not need. What runs there is lost for its round."""
         options = http_options(config)
-        wanted = {(each.workers_needed(), options) for each in config.settings.pollers.values()}
+        wanted = {(name, each.workers_needed(), options) for name, each in config.settings.pollers.items()}
         with self._lock:
             for key in self._pools.keys() - wanted:
                 self._pools.pop(key).close()
