@@ -101,7 +101,8 @@ for _command in (
     run_commands.privacy_check,
     run_commands.schema,
     run_commands.init,
+    run_commands.import_,
     run_commands.demo,
 ):
-    _name = _command.__name__.replace("_", "-")
+    _name = _command.__name__.strip("_").replace("_", "-")
     app.command(_name, epilog=epilog(_name))(_command)

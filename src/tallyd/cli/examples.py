@@ -28,6 +28,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "privacy-check": ("tallyd privacy-check divera",),
     "schema": ("tallyd schema > config.schema.json", "tallyd schema --format markdown"),
     "init": ("tallyd init --ask", "tallyd init --kind visitors > config.json"),
+    "import": (
+        "tallyd import divera-status-logger /home/pi/logger --print-config > config.json",
+        "tallyd import divera-status-logger /home/pi/logger --dry-run",
+    ),
     "demo": ("tallyd demo --for 60s", "tallyd demo --serve-only --port 9000"),
 }
 """Of each command, by its name: lines for a shell."""

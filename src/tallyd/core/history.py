@@ -15,7 +15,7 @@ from tallyd.core.language.formats import comes_twice, offset_text, span
 from tallyd.core.language.messages import english, tr, translated
 from tallyd.core.out_document import facts_of
 from tallyd.core.panels import Gap, Limit, Spread
-from tallyd.core.reading import Facts
+from tallyd.core.reading import Facts, Origin
 from tallyd.core.texts import visible
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Entry:
 
     at: datetime
     taken_at: datetime | None
-    origin: Literal["live", "late", "once", "missed"]
+    origin: Origin | Literal["missed"]
     total: Value = Gap.UNKNOWN
     counts: Mapping[str, Value] = field(default_factory=dict)
     unlisted: Value = Gap.UNKNOWN
@@ -148,9 +148,10 @@ def _numbers(facts: Mapping[str, object], above: str = "") -> Iterator[tuple[str
             yield visible(above + key), value
 
 
-def origin_of(body: Facts) -> Literal["live", "late", "once"]:
-    origin = body.get("origin")
-    return "late" if origin == "late" else "once" if origin == "once" else "live"
+def origin_of(body: Facts) -> Origin:
+    """Return how a reading came about; `live` if its out file does not say that it was otherwise."""
+    others: tuple[Origin, ...] = ("late", "once", "imported")
+    return next((origin for origin in others if body.get("origin") == origin), "live")
 
 
 def why_no_number(entries: Iterable[Entry], *, in_timetable: bool = False) -> str:
@@ -195,6 +196,8 @@ def _remarks(entry: Entry, local: datetime) -> Iterator[str]:
         yield tr("late by {late}", late=span(entry.late_s))
     if entry.origin == "once":
         yield tr("once, outside the timetable")
+    if entry.origin == "imported":
+        yield tr("imported from an older program")
     if entry.is_clock_suspect:
         yield tr("clock suspect: it differs from the source's")
     if comes_twice(local):

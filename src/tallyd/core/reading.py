@@ -12,7 +12,7 @@ from tallyd.core.alerts.values import Fields
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Facts: TypeAlias = Mapping[str, Json]
 Severity: TypeAlias = Literal["warning", "error"]
-Origin: TypeAlias = Literal["live", "late", "once"]
+Origin: TypeAlias = Literal["live", "late", "once", "imported"]
 
 LATE_AFTER_S = 60.0
 """A reading that was taken more than this after its slot is a late one: its origin is `late`. Seconds."""

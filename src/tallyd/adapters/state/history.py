@@ -53,6 +53,16 @@ class ReadingHistory:
             )
             return tuple(read_instant(due_at) for (due_at,) in rows)
 
+    def taken(self, poller: str) -> dict[str, str | None]:
+        """Return the names of the poller's out files, each with the slot of its reading, if it has one."""
+        with self._connection.reading() as db:
+            rows = db.execute(
+                "SELECT out_name, slot FROM reading WHERE poller=? AND outcome='taken'"
+                " AND out_name IS NOT NULL",
+                (poller,),
+            )
+            return dict(rows.fetchall())
+
     def history(
         self,
         *,

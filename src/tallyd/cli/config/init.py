@@ -36,16 +36,21 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
     The installed service may not write beside its config. If the host's zone has no name, or the host
     contradicts itself about it, there is no `timezone`, and `check` says what to do.
     """
-    is_installed = path.absolute() == INSTALLED
+    secrets = (
+        tr("in {folder} ({rights})", folder=INSTALLED.parent / "secrets", rights=_RIGHTS)
+        if _is_installed(path)
+        else tr("beside the config, readable only by you")
+    )
+    return {**skeleton(path), "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}}}
+
+
+def skeleton(path: Path) -> dict[str, Any]:
+    """Return a config without pollers, in the reader's language."""
+    is_installed = _is_installed(path)
     note = tr(
         "See docs/config.md for every key.[ This file: {rights}.] Check with: {command} check --online",
         rights=_RIGHTS if is_installed else "",
         command="sudo tallyd" if is_installed else called_here(),
-    )
-    secrets = (
-        tr("in {folder} ({rights})", folder=INSTALLED.parent / "secrets", rights=_RIGHTS)
-        if is_installed
-        else tr("beside the config, readable only by you")
     )
     zone = _host_zone_name()
     return {
@@ -53,8 +58,11 @@ def starter(kind: str, path: Path) -> dict[str, Any]:
         **({"language": language()} if language() != "en" else {}),
         **({"timezone": zone} if zone else {}),
         **(_service_folders() if is_installed else {}),
-        "pollers": {kind: {"kind": kind, **BY_KIND[kind].starter(secrets)}},
     }
+
+
+def _is_installed(path: Path) -> bool:
+    return path.absolute() == INSTALLED
 
 
 def _service_folders() -> dict[str, Any]:

@@ -147,24 +147,31 @@ class DiveraPoller(DiveraSettings):
         found = names.items() if isinstance(names, dict) else ()
         return {status: name for status, name in found if isinstance(name, str)}
 
-    def _shown(self, tally: Tally) -> Mapping[str, int | None]:
-        return tally.counts if self.hide_below is None else hide_small(tally.counts, self.hide_below)
+    def _shown(self, counts: Mapping[str, int]) -> Mapping[str, int | None]:
+        return counts if self.hide_below is None else hide_small(counts, self.hide_below)
 
-    def _facts(self, tally: Tally, names: Mapping[str, str]) -> Facts:
-        """Return the kind's keys of the out file. The statuses in `names` are those in `counts`, no others:
-        a name without a count would tell that somebody is there.
+    def people_facts(
+        self, counts: Mapping[str, int], names: Mapping[str, str], *, source: str
+    ) -> dict[str, Json]:
+        """Return what the out file says about people. The statuses in `names` are those in `counts`, no
+        others: a name without a count would tell that somebody is there.
         """
-        shown = self._shown(tally)
+        shown = self._shown(counts)
         facts: dict[str, Json] = {
-            "source": self.source,
-            "total": sum(tally.counts.values()) if self.hide_below is None else None,
+            "source": source,
+            "total": sum(counts.values()) if self.hide_below is None else None,
             "counts": dict(shown),
             "names": {status: names[status] for status in shown if status in names},
         }
         if self.hide_below is not None:
             facts["hide_below"] = self.hide_below
+        return facts
+
+    def _facts(self, tally: Tally, names: Mapping[str, str]) -> Facts:
+        """Return the kind's keys of the out file."""
+        facts = self.people_facts(tally.counts, names, source=self.source)
         if self.counts_qualifications:
-            facts["qualifications"] = self._shown_qualifications(tally, shown)
+            facts["qualifications"] = self._shown_qualifications(tally, self._shown(tally.counts))
         if self.vehicles:
             facts["vehicles"] = None if tally.vehicles is None else dict(tally.vehicles)
         return facts
@@ -249,7 +256,7 @@ class DiveraPoller(DiveraSettings):
         if self.source == "users" and is_users_url(self.address):
             fetched = self._ask_names(tools) if self.fetch_status_names else self._names_or_empty(tools)
         names = {**fetched, **self.status_names}
-        shown = self._shown(tally)
+        shown = self._shown(tally.counts)
         people = (
             Found(status, names.get(status) or _own_name(status), shown.get(status))
             for status in tally.counts

@@ -1,0 +1,21 @@
+"""The older programs whose config and data tallyd can take over. Each is one line here and one file."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from tallyd.core.language.messages import mark
+from tallyd.imports import divera_status_logger
+from tallyd.imports.values import Program
+
+PROGRAMS: Final = MappingProxyType(
+    {
+        "divera-status-logger": Program(
+            kind="divera",
+            read_config=divera_status_logger.read_config,
+            bring_data=divera_status_logger.bring_data,
+            things=mark("{count:# reading|# readings}"),
+        ),
+    }
+)
