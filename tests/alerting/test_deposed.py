@@ -71,3 +71,18 @@ def test_who_is_not_surely_the_leader_posts_no_report(
         monkeypatch.undo()
         world.run(minutes=10)
         assert upstream.posts != []
+
+
+@pytest.mark.parametrize("why", [deposed, away], ids=["deposed", "cut off"])
+def test_who_is_not_surely_the_leader_is_no_second_host(
+    why: object, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[int] = []
+    with clock, World(tmp_path, clock, minutely(Source()), top=top()) as world:
+        world.host_beat = lambda: beats.append(1)
+        monkeypatch.setattr(world.state, "confirm", why)
+        world.run(minutes=3)
+        assert beats == []
+        monkeypatch.undo()
+        world.run(minutes=2)
+        assert beats != []

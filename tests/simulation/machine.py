@@ -168,7 +168,12 @@ class Process:
             runner=partial(self._runner, store, relay),
             on_config=self._configure,
             notifier=notifier,
-            host_beats=HostBeats(turns, self.outside.beat if self._is_whole else lambda: None, now=clock.now),
+            host_beats=HostBeats(
+                turns,
+                self.outside.beat if self._is_whole else lambda: None,
+                state=store.state,
+                now=clock.now,
+            ),
             heartbeat=Heartbeat(turns, wait=self._stop.wait, monotonic=clock.monotonic),
             wakeups=self.wakeups,
             record_retention=RecordRetention(

@@ -265,7 +265,12 @@ class World:
                 now=clock.now,
                 monotonic=clock.monotonic,
             ),
-            host_beats=HostBeats(self.executor, lambda: self.host_beat(), now=clock.now),  # noqa: PLW0108 # it may change
+            host_beats=HostBeats(
+                self.executor,
+                lambda: self.host_beat(),  # noqa: PLW0108 # it may change
+                state=self.store.state,
+                now=clock.now,
+            ),
             heartbeat=Heartbeat(self.executor, wait=self.stop.wait, monotonic=clock.monotonic),
             outbox_worker=OutboxWorker(self.store, self.relay, executor=self.executor, now=clock.now),
             wakeups=self.wakeups,

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from datetime import datetime
 
 from tallyd.adapters.background import BackgroundTask
+from tallyd.adapters.state import State, StateError
 from tallyd.core.alerts.daemon_alerts import DOUBLED, doubled_problem
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import RecordsError
@@ -22,14 +23,20 @@ class HostBeats(BackgroundTask):
     """Beats on the executor, so that a database that is away delays nothing.
 
     `beat` raises `RecordsError`; it returns None while this daemon does not use the database. Then, and while
-    the database is away, the neighbours are those of the last beat.
+    the database is away, the neighbours are those of the last beat. Once another daemon has taken over the
+    `state`, this one beats no more: it would look like a second one.
     """
 
     def __init__(
-        self, executor: Executor, beat: Callable[[], Neighbours | None], *, now: Callable[[], datetime]
+        self,
+        executor: Executor,
+        beat: Callable[[], Neighbours | None],
+        *,
+        state: State,
+        now: Callable[[], datetime],
     ) -> None:
         super().__init__(executor, "host beat")
-        self._ask, self._now = beat, now
+        self._ask, self._state, self._now = beat, state, now
         self._neighbours: Neighbours | None = None
         self._since: dict[str, datetime] = {}
         self._has_asked = False
@@ -65,7 +72,10 @@ class HostBeats(BackgroundTask):
 
     def _beat(self) -> None:
         try:
+            self._state.confirm()
             found = self._ask()
+        except StateError as error:
+            log.debug("no host beat", extra={"reason": str(error)})
         except RecordsError as error:
             # The jobs that need the database raise an alert.
             if error.text != self._failure:

@@ -192,7 +192,7 @@ class Process:
                 now=self._clock.now,
                 monotonic=self._clock.monotonic,
             ),
-            host_beats=HostBeats(executor, self._outside.beat, now=self._clock.now),
+            host_beats=HostBeats(executor, self._outside.beat, state=store.state, now=self._clock.now),
             heartbeat=Heartbeat(executor, wait=self._stop.wait, monotonic=self._clock.monotonic),
             wakeups=self._wakeups,
             record_retention=RecordRetention(executor, self._outside.prunables, self._stop.is_set),
