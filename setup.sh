@@ -26,8 +26,9 @@ Use it, try it, or work on it (everything stays in this folder):
   test [ARGUMENT...]    run every check; arguments go to pytest
 
 The service (needs root, so use sudo):
-  install [--ask] [--dask]
+  install [--ask | --restore FILE] [--dask]
                         install tallyd as a service, or upgrade it; --ask: ask what to count;
+                        --restore: on a new machine, with config and data of a backup (docs/backup.md);
                         --dask: with Dask, for checks on a cluster (docs/scale.md); an upgrade keeps it
   allow PATH            let the service write to another folder, such as an inbox
   rollback              switch back to the previous version; again: switch forward
@@ -346,17 +347,37 @@ write_missing() {
     done
 }
 
-# Ask for a config with the code of release $1, as the user of the service. Then move the files into place: the
-# secrets first, owned by root and readable for the service.
+# Ask for a config with the code of release $1, as the user of the service.
 ask_for_config() {
-    answers=$(mktemp -d /run/tallyd-answers.XXXXXX)
-    chown "$user:$user" "$answers"
+    make_answers
     as_user env -i PATH="$PATH" LANG="$locale" TERM="${TERM:-dumb}" HOME="$lib" \
         "$opt/releases/$1/venv/bin/tallyd" --config "$etc/config.json" init --ask --into "$answers" ||
         die 'the questions were not answered, so nothing was installed'
-    for file in "$answers"/secrets/* "$answers/config.json"; do
-        [ ! -f "$file" ] || install -m 0640 -o root -g "$user" "$file" "$etc/${file#"$answers/"}"
+    move_answers
+}
+
+# A folder for the config, which the user of the service writes and root moves.
+make_answers() {
+    answers=$(mktemp -d /run/tallyd-answers.XXXXXX)
+    chown "$user:$user" "$answers"
+}
+
+# Move them into place, owned by root and readable for the service: the config last.
+move_answers() {
+    find "$answers" -type f | sort -r | while IFS= read -r file; do
+        target=$etc/${file#"$answers/"}
+        [ -e "${target%/*}" ] || install -d -m 0750 -o root -g "$user" "${target%/*}"
+        install -m 0640 -o root -g "$user" "$file" "$target"
     done
+}
+
+# Restore the backup $2 with the code of release $1, as the user of the service; $2 need not be readable for it.
+restore_backup() {
+    make_answers
+    as_user env -i PATH="$PATH" LANG="$locale" HOME="$lib" \
+        "$opt/releases/$1/venv/bin/tallyd" --config "$etc/config.json" restore --into "$answers" - <"$2" ||
+        die 'the backup was not restored, see above, so nothing was installed'
+    move_answers
 }
 
 # Take a first reading with the new config.
@@ -396,29 +417,13 @@ check_config() {
     env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" "$opt/releases/$1/tallyd" check
 }
 
-# Copy the databases while the daemon runs. It uses SQLite's own backup, because a plain copy could be inconsistent.
+# Make a backup with the code of release $1 while the daemon runs, if there is anything yet; keep the last three.
 back_up() {
-    python=$opt/releases/$1/venv/bin/python
-    now=$(date -u +%Y-%m-%dT%H%M%SZ)
-    (umask 027 && as_user "$python" -I -c "$backup" "$lib/state" "$lib/backups" "$now" \
-        "$(in_language 'Backed up %s to %s.')")
+    [ -e "$lib/state" ] || return 0
+    as_user install -d -m 0750 "$lib/backups"
+    env -i PATH="$PATH" LANG="$locale" "$opt/releases/$1/tallyd" backup "$lib/backups/$(date -u +%Y-%m-%dT%H%M%SZ).zip" || return
+    for old in $(find "$lib/backups" -name '*Z.zip' | sort -r | tail -n +4); do rm -f -- "$old"; done
 }
-backup='
-import contextlib, pathlib, shutil, sqlite3, sys
-
-state, backups = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-databases = sorted(state.rglob("*.db"))
-for database in databases:
-    target = backups / sys.argv[3] / database.relative_to(state)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(database, timeout=30)) as source:
-        with contextlib.closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
-    print(sys.argv[4] % (database, target))
-if databases:
-    for old in sorted(backups.iterdir())[:-3]:
-        shutil.rmtree(old)
-'
 
 # Install the unit file and the command of the current release.
 put_in_place() {
@@ -460,7 +465,12 @@ drop_unfinished() {
 }
 
 install_service() {
-    need_root "install${asks:+ --ask}${dask:+ --dask}"
+    need_root "install${asks:+ --ask}${backup:+ --restore $backup}${dask:+ --dask}"
+    if [ -n "$backup" ]; then
+        [ -z "$asks" ] || wrong_usage '--ask and --restore exclude each other'
+        [ -r "$backup" ] || die "cannot read $backup"
+        [ ! -e "$etc/config.json" ] || die "$etc/config.json exists, so this is no new machine. To restore beside it: sudo tallyd restore - <$backup"
+    fi
     if [ -n "$asks" ] && [ -e "$etc/config.json" ]; then
         say '%s already exists and is not changed, so there are no questions.' "$etc/config.json"
         asks=
@@ -480,6 +490,7 @@ install_service() {
     trap 'exit 130' INT TERM HUP
     build_release "$python" "$new"
     [ -z "$asks" ] || ask_for_config "$new"
+    [ -z "$backup" ] || restore_backup "$new" "$backup"
     write_missing config.json env
     say 'Checking %s with %s.' "$etc/config.json" "$new"
     fits=yes
@@ -859,14 +870,20 @@ case ${1:-} in
         if [ "$what" = demo ]; then demo "$@"; else run_tests "$@"; fi
         ;;
     install)
-        asks='' dask=''
+        asks='' dask='' backup=''
         shift
-        for option; do
-            case $option in
-                --ask) asks=yes ;;
-                --dask) dask=yes ;;
-                *) wrong_usage 'the options of install are --ask and --dask' ;;
+        while [ "$#" -gt 0 ]; do
+            case $1:$# in
+                --ask:*) asks=yes ;;
+                --dask:*) dask=yes ;;
+                --restore:1) wrong_usage '--restore needs the file of a backup' ;;
+                --restore:*)
+                    backup=$2
+                    shift
+                    ;;
+                *) wrong_usage 'the options of install are --ask, --restore FILE and --dask' ;;
             esac
+            shift
         done
         install_service
         ;;

@@ -224,8 +224,8 @@ first_boot() {
     expect 'it says so' has "Upgraded from $first" "$(cat /tmp/install)"
     expect 'another release is in place' not is "$(current)" "$first"
     expect 'the one before is kept' is "$(basename "$(readlink -f /opt/tallyd/previous)")" "$first"
-    expect 'the databases are backed up' test -s "$(find /var/lib/tallyd/backups -name state.db | head -n 1)"
-    expect 'the backup can be read' python3 -c 'import sqlite3, sys; assert sqlite3.connect(sys.argv[1]).execute("PRAGMA integrity_check").fetchone() == ("ok",)' "$(find /var/lib/tallyd/backups -name state.db | head -n 1)"
+    expect 'the databases are backed up' test -s "$(backups)"
+    expect 'with the reading, and without the key' python3 -c 'import sys, zipfile; b = zipfile.ZipFile(sys.argv[1]); assert b"50101" in b.read("state.db") and not any(b"key-%h" in b.read(name) for name in b.namelist())' "$(backups)"
     expect 'the service runs' runs
     expect 'the config was left alone' cmp /tmp/config.json /etc/tallyd/config.json
     expect 'the reading is still there' readings_are 1
@@ -298,7 +298,7 @@ first_boot() {
     expect 'rollback again' setup rollback
     expect 'the new one is in place' has 9.9.9 "$(tallyd --version)"
     expect 'and runs' runs
-    expect 'three backups are kept' is "$(find /var/lib/tallyd/backups -mindepth 1 -maxdepth 1 | wc -l)" 3
+    expect 'three backups are kept' is "$(backups | wc -l)" 3
 
     step 'allow'
     spaced='/srv/in box 100% "x"'
@@ -389,6 +389,8 @@ first_boot() {
     rm -r /home/alice/inbox
 }
 
+backups() { find /var/lib/tallyd/backups -name '*.zip'; }
+
 env_file_agrees() {
     cat >/etc/tallyd/env.probe <<'ENV'
 # a comment with "quotes
@@ -475,10 +477,23 @@ second_boot() {
     touch /var/lib/tallyd/inbox/waits.json
     refused 'is refused while a file waits' 1 /var/lib/tallyd/inbox/waits.json setup uninstall --purge
     expect 'and has changed nothing' runs
+    expect 'a backup of everything' sh -c 'tallyd backup --private - >/root/moved.zip'
     mv /var/lib/tallyd/inbox/waits.json /srv
     expect 'without one it is done' setup uninstall --purge
     nothing_left
     expect 'an inbox elsewhere is not touched' [ -e /srv/inbox/waits.json ]
+
+    step 'a new machine, from a backup'
+    refused 'it says what it lacks' 1 'divera-key' setup install --restore /root/moved.zip
+    expect 'the config is there' cmp /root/config.json /etc/tallyd/config.json
+    expect 'as a file of root, for the service' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
+    mkdir -p /etc/systemd/system/tallyd.service.d
+    printf '[Service]\nLoadCredential=divera-key:/etc/divera-key\nReadWritePaths=/srv/dead\n' >/etc/systemd/system/tallyd.service.d/key.conf
+    systemctl daemon-reload
+    expect 'then it starts' systemctl restart tallyd.service
+    expect 'and runs' runs
+    expect 'with its readings' readings_are 1
+    expect 'and its files' test -n "$(find /var/lib/tallyd/out/divera -name '20*.json')"
 }
 
 case $1 in

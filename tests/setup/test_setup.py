@@ -100,14 +100,26 @@ def test_dash_reads_what_is_for_sh(scripts: list[str]) -> None:
 def test_without_a_command_it_names_the_choices() -> None:
     done = _setup()
     assert (done.returncode, done.stderr) == (0, "")
-    for choice in ("run", "demo", "test", "install [--ask]", "allow PATH", "rollback", "uninstall [--purge]"):
+    for choice in (
+        "run",
+        "demo",
+        "test",
+        "install [--ask | --restore FILE]",
+        "allow PATH",
+        "rollback",
+        "uninstall [--purge]",
+    ):
         assert f"\n  {choice}" in done.stdout
 
 
 WRONG_USAGE = {
     "unknown command": (["instal"], "there is no command instal"),
     "run with an argument": (["run", "divera"], "run takes no arguments"),
-    "install with an argument": (["install", "now"], "the options of install are --ask and --dask"),
+    "install with an argument": (
+        ["install", "now"],
+        "the options of install are --ask, --restore FILE and --dask",
+    ),
+    "install without the backup": (["install", "--restore"], "--restore needs the file of a backup"),
     "rollback with an argument": (["rollback", "2"], "rollback takes no arguments"),
     "allow without a path": (["allow"], "allow takes one path"),
     "allow with two paths": (["allow", "/a", "/b"], "allow takes one path"),
@@ -129,6 +141,7 @@ def test_wrong_usage_is_status_2_and_changes_nothing(arguments: list[str], compl
         ["install"],
         ["install", "--ask"],
         ["install", "--dask"],
+        ["install", "--restore", "x.zip"],
         ["allow", "/srv"],
         ["rollback"],
         ["uninstall"],
@@ -417,7 +430,7 @@ def test_it_speaks_the_language_of_the_terminal(
     assert stubs("demo", **locale).stdout.splitlines()[0] == shown
 
 
-# ---- install --ask
+# ---- install --ask, install --restore
 
 # What root does is printed instead of done; what is asked gets its answers at once.
 _AS_ROOT = """
@@ -430,34 +443,50 @@ as_user() { "$@"; }
 install() { echo "install $*"; }
 """
 _ANSWERS = """#!/bin/sh
-echo "asked: $*"
-mkdir -p "$6/secrets"
-touch "$6/secrets/divera-key" "$6/config.json"
+echo "called: $*"
+mkdir -p "$opt/answers/secrets"
+touch "$opt/answers/secrets/divera-key" "$opt/answers/config.json"
 """
 
 
-@pytest.mark.parametrize("is_answered", [True, False], ids=["answers", "Ctrl-C"])
-def test_answers_for_the_service_are_put_into_place_by_root_the_secrets_first(
-    is_answered: bool, tmp_path: Path
+@pytest.mark.parametrize("is_answered", [True, False], ids=["done", "failed"])
+@pytest.mark.parametrize(
+    ("call", "called", "died"),
+    [
+        pytest.param(
+            "ask_for_config 1",
+            "init --ask --into {answers}",
+            "the questions were not answered, so nothing was installed",
+            id="ask",
+        ),
+        pytest.param(
+            "restore_backup 1 /dev/null",
+            "restore --into {answers} -",
+            "the backup was not restored, see above, so nothing was installed",
+            id="restore",
+        ),
+    ],
+)
+def test_a_config_for_the_service_is_put_into_place_by_root_the_secrets_first(
+    is_answered: bool, call: str, called: str, died: str, tmp_path: Path
 ) -> None:
-    answers = _ANSWERS if is_answered else "#!/bin/sh\nexit 130\n"
+    answers = _ANSWERS.replace("$opt", str(tmp_path)) if is_answered else "#!/bin/sh\nexit 130\n"
     _program(tmp_path / "releases/1/venv/bin/tallyd", answers)
     text = _SETUP.read_text(encoding="utf-8")
-    function = "ask_for_config() {" + text.partition("ask_for_config() {")[2].partition("\n}\n")[0] + "\n}\n"
-    script = f"opt={tmp_path} etc={tmp_path}/etc locale=C.UTF-8\n{_AS_ROOT}{function}ask_for_config 1\n"
+    functions = text[text.index("ask_for_config() {") : text.index("# Take a first reading")]
+    script = f"opt={tmp_path} etc={tmp_path}/etc locale=C.UTF-8\n{_AS_ROOT}{functions}{call}\n"
     done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     if not is_answered:
-        assert (done.returncode, done.stdout) == (
-            1,
-            "died: the questions were not answered, so nothing was installed\n",
-        )
+        assert (done.returncode, done.stdout) == (1, f"died: {died}\n")
         return
     assert done.returncode == 0
-    to_root = "install -m 0640 -o root -g tallyd"
+    to_root, folder = "install -m 0640 -o root -g tallyd", "install -d -m 0750 -o root -g tallyd"
     assert done.stdout.splitlines() == [
-        f"asked: --config {tmp_path}/etc/config.json init --ask --into {tmp_path}/answers",
+        f"called: --config {tmp_path}/etc/config.json {called.format(answers=tmp_path / 'answers')}",
+        f"{folder} {tmp_path}/etc/secrets",
         f"{to_root} {tmp_path}/answers/secrets/divera-key {tmp_path}/etc/secrets/divera-key",
+        f"{folder} {tmp_path}/etc",
         f"{to_root} {tmp_path}/answers/config.json {tmp_path}/etc/config.json",
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily, one_person
 from tallyd.adapters.outfiles import OutFiles
-from tallyd.storage.projection import OUT_DAYS, let_missing_be_written
+from tallyd.storage.projection import A_MONTH, let_missing_be_written
 
 
 def test_what_is_not_on_this_disk_is_written_again_with_the_latest_and_nothing_else(tmp_path: Path) -> None:
@@ -26,11 +26,11 @@ def test_what_is_not_on_this_disk_is_written_again_with_the_latest_and_nothing_e
                 path.unlink()
         stood = kept.stat().st_mtime_ns
         out = OutFiles(tmp_path / "out")
-        assert let_missing_be_written(world.state, out, now=clock.now()) == 2
+        assert let_missing_be_written(world.state, out, since=clock.now() - A_MONTH) == 2
         world.run(minutes=2)
         assert {path.relative_to(folder): path.read_text() for path in folder.glob("*/*.json")} == content
         assert (folder / "latest.json").exists()
         assert kept.stat().st_mtime_ns == stood
-        assert let_missing_be_written(world.state, out, now=clock.now()) == 0
+        assert let_missing_be_written(world.state, out, since=clock.now() - A_MONTH) == 0
         shutil.rmtree(folder)
-        assert let_missing_be_written(world.state, out, now=clock.now() + timedelta(days=OUT_DAYS + 4)) == 0
+        assert let_missing_be_written(world.state, out, since=clock.now() + timedelta(days=4)) == 0

@@ -103,6 +103,14 @@ class OutFiles:
                     continue  # not written by tallyd, although the name looks like it
                 yield folder, f"{month}/{name}", text
 
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Yield the path of every out file, relative to the root and whole, whatever it contains."""
+        for folder in sorted(self._folders()):
+            if (self.root / folder / LATEST).is_file():
+                yield f"{folder}/{LATEST}", self.root / folder / LATEST
+            for month, name in self._names(folder):
+                yield f"{folder}/{month}/{name}", self.root / folder / month / name
+
     def _folders(self) -> list[str]:
         return [entry.name for entry in _entries(self.root) if entry.is_dir()]
 

@@ -148,15 +148,8 @@ class Notifier:
 
     def _snapshot(self, config: Config) -> Snapshot:
         store = self._store.alerts
-        return Snapshot(
-            alerts=store.alerts(),
-            notified=store.notified(),
-            mutes=store.mutes(),
-            now=self._now(),
-            channels=tuple(self._channels),
-            dependent=config.hosts,
-            alert_policy_of=config.alert_policy_of,
-            channels_of_pattern=config.channels_of_pattern,
+        return config.snapshot(
+            alerts=store.alerts(), notified=store.notified(), mutes=store.mutes(), now=self._now()
         )
 
     def _begin(self, config: Config, name: str, channel: Channel, snapshot: Snapshot) -> None:

@@ -99,6 +99,8 @@ for _command in (
     view_commands.ack,
     run_commands.notify,
     run_commands.privacy_check,
+    run_commands.backup,
+    run_commands.restore,
     run_commands.schema,
     run_commands.init,
     run_commands.import_,

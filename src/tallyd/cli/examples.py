@@ -26,6 +26,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "ack": ("tallyd ack apps/PROD/stale --why 'on my way'",),
     "notify": ("tallyd notify ops --message 'a test'",),
     "privacy-check": ("tallyd privacy-check divera",),
+    "backup": ("tallyd backup tallyd.zip", "tallyd backup --private - > /mnt/usb/tallyd.zip"),
+    "restore": ("tallyd restore tallyd.zip",),
     "schema": ("tallyd schema > config.schema.json", "tallyd schema --format markdown"),
     "init": ("tallyd init --ask", "tallyd init --kind visitors > config.json"),
     "import": (

@@ -78,6 +78,33 @@ def privacy_check(context: typer.Context, poller: PollerName) -> None:
     raise typer.Exit(command(context.obj, poller))
 
 
+def backup(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write; -: stdout.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Also secrets and user names; the config as it is.")
+    ] = False,
+    out: Annotated[
+        bool, typer.Option("--out", help="Also the out files. A restore writes them in any case.")
+    ] = False,
+) -> None:
+    """Write databases and config into one file. The daemon may run at the same time."""
+    from tallyd.cli.actions.backup import backup as command
+
+    raise typer.Exit(command(context.obj, file, is_private=private, with_out=out))
+
+
+def restore(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of `backup`; -: stdin.")],
+    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For setup.sh.")] = None,
+) -> None:
+    """Write what a backup has and this machine lacks. Overwrites nothing; the daemon must not run."""
+    from tallyd.cli.actions.restore import restore as command
+
+    raise typer.Exit(command(context.obj, file, into=into))
+
+
 def schema(
     shape: Annotated[
         SchemaFormat, typer.Option("--format", help="JSON Schema, documentation, or all alerts.")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tallyd.core.errors import ConfigProblem
 
@@ -20,11 +20,26 @@ STATE_FILE: Final = "state.db"
 _SQLITE = "sqlite:///"
 
 
+def installed_folders() -> dict[str, Any]:
+    """Return the folders of the installed service, as `setup.sh install` writes them into its config."""
+    return {
+        "data_dir": str(DATA_FOLDER),
+        "out": {"dir": str(DATA_FOLDER / "out")},
+        "state": {"dir": str(DATA_FOLDER / "state")},
+        "log": {"dir": str(LOG_FOLDER)},
+    }
+
+
 def database_url(written: str, data_dir: Path) -> str:
     """Return the URL with the whole path of a SQLite file; other URLs unchanged."""
     if not written.startswith(_SQLITE):
         return written
     return _SQLITE + str(data_dir / written.removeprefix(_SQLITE))
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database by its whole URL; None for other databases."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def digest_of_url(url: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -26,10 +27,11 @@ from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import NETWORK, OWN_KINDS
-from tallyd.core.alerts.mutes import may_meet
-from tallyd.core.alerts.notices import AlertPolicy
-from tallyd.core.alerts.rules import OWN, Rules
+from tallyd.core.alerts.mutes import Mute, may_meet
+from tallyd.core.alerts.notices import AlertPolicy, Notified
+from tallyd.core.alerts.rules import OWN, Alert, Rules
 from tallyd.core.alerts.run_alerts import RUN_KINDS
+from tallyd.core.alerts.snapshot import Snapshot
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.language.languages import Language
 from tallyd.core.naming import key_segments, problem_key
@@ -149,6 +151,26 @@ class Config:
         """Return the language of a channel's notices."""
         return self.settings.channels[channel].language or self.settings.language
 
+    def snapshot(
+        self,
+        *,
+        alerts: Mapping[str, Alert],
+        notified: Mapping[tuple[str, str], Notified],
+        mutes: Sequence[Mute],
+        now: datetime,
+    ) -> Snapshot:
+        """Return what each channel must still receive, and what may be forgotten."""
+        return Snapshot(
+            alerts=alerts,
+            notified=notified,
+            mutes=mutes,
+            now=now,
+            channels=tuple(self.settings.channels),
+            dependent=self.hosts,
+            alert_policy_of=self.alert_policy_of,
+            channels_of_pattern=self.channels_of_pattern,
+        )
+
     def channels_of_pattern(self, pattern: str) -> set[str]:
         """Return the channels that a mute concerns: those of the keys that it may match.
 
@@ -253,7 +275,7 @@ def config_of(
             digest=reader.digest_with(document.digest),
             notes=(
                 *reader.notes,
-                *reader.open_files({path.absolute(): document, **reader.parts}, _without_password(settings)),
+                *reader.open_files({path.absolute(): document, **reader.parts}, without_password(settings)),
                 *_poller_notes(settings),
                 *((host.note,) if host.note and settings.timezone is None else ()),
             ),
@@ -273,7 +295,7 @@ def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
     return inbox_problems(config.inboxes, written, places)
 
 
-def _without_password(settings: Settings) -> Set[str]:
+def without_password(settings: Settings) -> Set[str]:
     """Return the URLs that are treated as secrets but hold no password."""
     urls = (settings.database.url, settings.state.url, settings.http.proxy)
     return {url.reveal() for url in urls if url is not None and not holds_password(url.reveal())}

@@ -33,8 +33,8 @@ class SecretFiles:
     It remembers the values for redaction, and the files to watch. Implements `settings.secrets.NamedFiles`.
     `folder` is that of the config file. With `lenient`, a credential that only the service can read becomes a
     note instead of a problem, so that `check` in a shell can still check the rest. `parts` are files that are
-    parts of the config. `plain` are secrets written directly. `unwritten` are secrets that are not written
-    yet, by the paths of their files.
+    parts of the config. `secret_files` are those of `files` that hold nothing but a secret. `plain` are
+    secrets written directly. `unwritten` are secrets that are not written yet, by the paths of their files.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class SecretFiles:
     values: set[str] = field(default_factory=set)
     plain: set[str] = field(default_factory=set)
     files: set[Path] = field(default_factory=set)
+    secret_files: set[Path] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     parts: dict[Path, Document] = field(default_factory=dict)
     unwritten: Mapping[Path, str] = field(default_factory=dict)
@@ -140,6 +141,7 @@ class SecretFiles:
 
     def _from_file(self, path: Path) -> str:
         self.files.add(path)
+        self.secret_files.add(path)
         if path in self.unwritten:
             return self.unwritten[path]
         try:

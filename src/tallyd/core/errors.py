@@ -93,6 +93,10 @@ class InboxError(ExplainedError):
     """A file or folder of an inbox cannot be used now. Nothing was changed."""
 
 
+class BackupError(ExplainedError):
+    """A backup can't be made or used."""
+
+
 class DeliveryError(ExplainedError):
     """A channel did not accept a message. The text (service, host, status) never holds a URL or a token."""
 

@@ -22,7 +22,7 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.out_document import SCHEMA
 from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import At, Every, marks_of
-from tallyd.storage.projection import let_missing_be_written
+from tallyd.storage.projection import A_MONTH, let_missing_be_written
 
 log = logging.getLogger("tallyd")
 
@@ -56,7 +56,7 @@ def _opened(config: Config, token: str | None, now: datetime) -> State:
     try:
         state.check()
         restored = restore(state, out, config)
-        if token is not None and (missing := let_missing_be_written(state, out, now=now)):
+        if token is not None and (missing := let_missing_be_written(state, out, since=now - A_MONTH)):
             log.info("out files of another host are written here too", extra={"count": missing})
     except BaseException:
         state.close()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tallyd.adapters.inbox.done import IsKnown, put_back_unknown
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.file_ops import Files
 from tallyd.adapters.inbox.filenames import MOST_BYTES, Pattern
@@ -162,6 +163,14 @@ class Folder:
         """
         with self._opened() as inbox:
             return self._rejected_files.replay(inbox, names, source, show_progress)
+
+    def put_back_unknown(self, *, since: date, known: IsKnown) -> int:
+        """Move done files that the ledger does not know back to the folders of their sources; see `done.py`.
+
+        Nobody else may use the inbox meanwhile: take its lock first. Raises `InboxError`.
+        """
+        with self._opened() as inbox:
+            return put_back_unknown(inbox, self._own_source, since=since, known=known)
 
     def rejected_files(self, *, most: int = 1000) -> tuple[Rejected, ...]:
         """Return the newest rejected files with their reasons, newest first. Raises `InboxError`."""

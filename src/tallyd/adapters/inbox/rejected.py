@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from tallyd.adapters.inbox.errors import why
-from tallyd.adapters.inbox.filenames import REASON, Pattern, source_of
+from tallyd.adapters.inbox.filenames import REASON, Pattern
 from tallyd.adapters.inbox.folders import OpenInbox, enter, names_in
 from tallyd.adapters.inbox.open_file import open_regular
+from tallyd.adapters.inbox.put_back import folders_of, moved_back
 from tallyd.adapters.inbox.quarantine import REJECTED
-from tallyd.adapters.inbox.rename import put_back
 from tallyd.contract.inbox import instant
 from tallyd.core.errors import InboxError
 from tallyd.core.language.messages import english, mark
@@ -104,7 +103,7 @@ class RejectedFiles:
             files = [one for one in files if one.path in names]
         if not files:
             return ()
-        folders = self._folders(inbox)
+        folders = folders_of(inbox, names_in(inbox.own(REJECTED, make=False)), self._own_source)
         self._check_targets(inbox, files, folders)
         moved = []
         for number, one in enumerate(files, start=1):
@@ -142,30 +141,10 @@ class RejectedFiles:
                 )
                 raise InboxError(text)
 
-    def _folders(self, inbox: OpenInbox) -> Mapping[str, str]:
-        """Return the folder of each source ("" for the inbox itself), also of those to create."""
-        rejected = names_in(inbox.own(REJECTED, make=False))
-        plain = {one: one for one in rejected if source_of(one) == one}
-        with os.scandir(inbox.descriptor) as entries:
-            there = {source_of(one.name): one.name for one in entries if one.is_dir(follow_symlinks=False)}
-        return plain | there | {self._own_source: ""}
-
     def _replay(self, inbox: OpenInbox, one: RejectedEntry, folders: Mapping[str, str]) -> bool:
-        name = folders[one.source]
         rejected = inbox.own(REJECTED, one.source, make=False)
-        if name:
-            with suppress(FileExistsError):
-                os.mkdir(name, dir_fd=inbox.descriptor)
-        target = enter(inbox.descriptor, name or ".")
-        try:
-            put_back(one.name, one.name, folder=rejected, new_folder=target)
-        except FileNotFoundError:
+        if not moved_back(inbox, rejected, one.name, folders[one.source]):
             return False  # another replay was faster
-        except OSError as error:
-            text = english("{file} can't be moved back: {why}", file=one.path, why=why(error))
-            raise InboxError(text) from error
-        finally:
-            os.close(target)
         with suppress(OSError):  # the retention deletes it later
             os.unlink(one.name + REASON, dir_fd=rejected)
         return True

@@ -17,6 +17,10 @@ KNOWN_REVISIONS: Final = frozenset({REVISION})
 VERSION_TABLE: Final = "tallyd_revision"
 """Not alembic's default name: another program may use alembic in the same database."""
 
+WITHOUT_HOSTS: Final = ("DELETE FROM host",)
+"""The statements for a copy that another host is to use: the daemons that ran beside it are not there."""
+WITHOUT_USERS: Final = ("UPDATE inside_correction SET noted_by=''",)
+
 
 class Instant(TypeDecorator[str]):
     """`YYYY-MM-DD HH:MM:SS` in UTC. In the database: text on SQLite, else a timestamp without time zone."""

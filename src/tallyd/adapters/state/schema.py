@@ -69,6 +69,12 @@ CREATE TABLE outbox (
   PRIMARY KEY (poller, ssid, day)
 )
 """
+WITHOUT_USERS: Final = (
+    """UPDATE mute SET "by"='', ended_by=substr(ended_by, 1, 0)""",
+    "UPDATE incident SET muted_by=substr(muted_by, 1, 0), acknowledged=json_set(acknowledged, '$.by', '')",
+    "UPDATE alert SET body=json_set(body, '$.acknowledged.by', '') WHERE body->'$.acknowledged' IS NOT NULL",
+)
+"""The statements (SQLite) after which nobody knows who muted or acknowledged; null stays null."""
 NAMES: Final = tuple(re.findall(r"CREATE TABLE (\w+)", TABLES))
 
 

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
+from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER, sqlite_file
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.core.errors import ConfigProblem
@@ -87,8 +87,9 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
         yield "data_dir", config.data_dir
     yield from (("out.dir", config.out_dir), ("log.dir", config.log_dir), ("state.dir", config.state_dir))
     pollers = config.settings.pollers
-    if config.database_url.startswith("sqlite:///") and any(each.needs_records for each in pollers.values()):
-        yield "database.url", Path(config.database_url.removeprefix("sqlite:///")).parent
+    records = sqlite_file(config.database_url)
+    if records is not None and any(each.needs_records for each in pollers.values()):
+        yield "database.url", records.parent
     for name, inbox in config.inboxes.items():
         needed = pollers[name].inbox_needed(name)
         if not _is_away(inbox, needed):

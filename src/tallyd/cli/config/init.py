@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.config.folders import DATA_FOLDER, INSTALLED, LOG_FOLDER
+from tallyd.config.folders import INSTALLED, installed_folders
 from tallyd.config.settings import BY_KIND
 from tallyd.core.errors import EXIT_OK
 from tallyd.core.language.languages import language, language_of_locale, reading_in
@@ -57,22 +57,12 @@ def skeleton(path: Path) -> dict[str, Any]:
         "//": note,
         **({"language": language()} if language() != "en" else {}),
         **({"timezone": zone} if zone else {}),
-        **(_service_folders() if is_installed else {}),
+        **(installed_folders() if is_installed else {}),
     }
 
 
 def _is_installed(path: Path) -> bool:
     return path.absolute() == INSTALLED
-
-
-def _service_folders() -> dict[str, Any]:
-    """Return the folders of the installed service, as `setup.sh install` writes them."""
-    return {
-        "data_dir": str(DATA_FOLDER),
-        "out": {"dir": str(DATA_FOLDER / "out")},
-        "state": {"dir": str(DATA_FOLDER / "state")},
-        "log": {"dir": str(LOG_FOLDER)},
-    }
 
 
 def _host_zone_name() -> str | None:

@@ -11,12 +11,14 @@ import shutil
 import sqlite3
 import stat
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from io import BufferedReader
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, cast
 from urllib.parse import quote
 
@@ -31,6 +33,7 @@ from tallyd.core.texts import visible
 CHUNK_BYTES = 1 << 20
 UNIT = "tallyd.service"
 _SQLITE = b"SQLite format 3\0"
+_ZIP = b"PK\x03\x04"
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Search:
         self._search_folder(config.out_dir)
         self._search_folder(config.state_dir)
         self._search_folder(config.log_dir, "tallyd.log*")
-        self._search_folder(config.data_dir / "backups", "*.db")
+        self._search_folder(config.data_dir / "backups", "*.zip")
         if config.state_url is not None:
             self._search_state(config.state_url)
 
@@ -101,23 +104,37 @@ class Search:
             return
         if file is None or not self._is_new(path):
             return
+        beginning = self._search_content(file, str(path))
+        for hit in self.finder.scan([path.name]):
+            self._note(hit.personal, str(path.parent), tr("the name of a file"))
+        if beginning.startswith(_SQLITE):
+            self._search_database(path, str(path))
+        elif beginning.startswith(_ZIP):
+            self._search_archive(path)
+
+    def _search_content(self, file: BufferedReader, place: str) -> bytes:
+        """Search the bytes of a file, and close it; return the first of them."""
         with file:
             beginning = file.peek()
             is_text = b"\0" not in beginning
             for hit in self.finder.scan(_chunks(file)):
-                self._note(
-                    hit.personal,
-                    str(path),
-                    _line(hit.line) if is_text else tr("byte {byte}", byte=hit.byte),
-                )
+                spot = _line(hit.line) if is_text else tr("byte {byte}", byte=hit.byte)
+                self._note(hit.personal, place, spot)
             self.files += 1
             self.size_bytes += file.tell()
-        for hit in self.finder.scan([path.name]):
-            self._note(hit.personal, str(path.parent), tr("the name of a file"))
-        if beginning.startswith(_SQLITE):
-            self._search_database(path)
+        return beginning
 
-    def _search_database(self, path: Path) -> None:
+    def _search_archive(self, path: Path) -> None:
+        """Search the files in a backup, unpacked one after the other."""
+        with zipfile.ZipFile(path) as archive, TemporaryDirectory() as folder:
+            copy = Path(folder, "copy")
+            for name in archive.namelist():
+                with archive.open(name) as source, copy.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                if self._search_content(copy.open("rb"), f"{path}/{name}").startswith(_SQLITE):
+                    self._search_database(copy, f"{path}/{name}")
+
+    def _search_database(self, path: Path, shown: str) -> None:
         """Search the values of a database, row by row, as far as it is readable.
 
         A search of its bytes is not enough: values are next to each other there, so that two words become
@@ -125,7 +142,7 @@ class Search:
         """
         for table, number, text in _rows(path):
             for hit in self.finder.scan([text]):
-                place = tr("{file}, table {table}", file=path, table=table)
+                place = tr("{file}, table {table}", file=shown, table=table)
                 self._note(hit.personal, place, tr("row {row}", row=number))
 
     def _search_state(self, url: str) -> None:

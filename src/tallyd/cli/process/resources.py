@@ -18,6 +18,7 @@ import tallyd
 from tallyd.adapters.locks import holder
 from tallyd.adapters.reads.reads import TimedReads
 from tallyd.cli.process.worker_pools import WorkerPools
+from tallyd.config.folders import sqlite_file
 from tallyd.config.jobs import Task, duties_of, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
@@ -254,8 +255,8 @@ def make_inboxes(config: Config, *, but: Collection[Path] = ()) -> None:
         needed = task.source.inbox_needed(task.poller)
         if needed is not None and not needed.is_mount and config.inboxes[task.poller] not in but:
             _make(config.inboxes[task.poller], INBOX_MODE)
-        if task.source.needs_records and config.database_url.startswith("sqlite:///"):
-            _make(Path(config.database_url.removeprefix("sqlite:///")).parent, 0o750)
+        if task.source.needs_records and (records := sqlite_file(config.database_url)):
+            _make(records.parent, 0o750)
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -1,0 +1,91 @@
+"""`tallyd backup`: writes everything that another machine needs into one file, while the daemon runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from tallyd.adapters.archive import NewArchive, new_file
+from tallyd.cli.process.equipment import UMASK
+from tallyd.cli.shared import find_state, has_not_run, utc_now, wrong_usage
+from tallyd.config.portable import Portable, whole, without_secrets
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, BackupError
+from tallyd.core.language.formats import size_text
+from tallyd.core.language.languages import reading_in
+from tallyd.core.language.messages import tr, translated
+from tallyd.core.texts import listed
+from tallyd.presentation.terminal import complain
+from tallyd.storage.backup import BESIDE, OUT, Made, make_backup
+
+STREAM: Final = "-"
+"""As a file: stdout, or stdin."""
+
+
+def backup(path: Path, file: str, *, is_private: bool, with_out: bool) -> int:
+    """Make a backup; return the exit status. Raises `ConfigError`."""
+    place = find_state(path)
+    if file == STREAM and sys.stdout.isatty():
+        wrong_usage("a backup is no text; redirect it: backup - > FILE")
+    os.umask(UMASK)
+    with reading_in(place.language):
+        if place.config is None:
+            complain(f"tallyd: {translated(place.trouble or '')}")
+            return EXIT_PROBLEM
+        config = place.config
+        if not config.state_dir.exists():
+            complain(f"tallyd: {has_not_run(config)}")
+            return EXIT_PROBLEM
+        try:
+            portable = (whole if is_private else without_secrets)(config, os.environ)
+            with _opened(file) as target:
+                archive = NewArchive(target)
+                made = make_backup(
+                    config, archive, portable, is_private=is_private, with_out=with_out, now=utc_now
+                )
+        except BackupError as error:
+            complain(f"tallyd: {translated(error.text)}")
+            return EXIT_PROBLEM
+        _say(file, archive, portable, made, is_private=is_private)
+    return EXIT_OK
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    if file == STREAM:
+        yield sys.stdout.buffer
+        return
+    with new_file(Path(file).absolute()) as target:
+        yield target
+
+
+def _say(file: str, archive: NewArchive, portable: Portable, made: Made, *, is_private: bool) -> None:
+    """Say on stderr what is in the backup, and what is not."""
+    out_files = sum(name.startswith(f"{OUT}/") for name in archive.files)
+    parts = [name.removeprefix(f"{BESIDE}/") for name in archive.files if not name.startswith(f"{OUT}/")]
+    if out_files:
+        parts.append(tr("{count:# out file|# out files}", count=out_files))
+    if file != STREAM:
+        written = tr("Backup written: {file} ({size})", file=file, size=size_text(Path(file).stat().st_size))
+        complain(written, style="fine")
+    complain(tr("In it: {parts}.", parts=listed(parts)), style=None)
+    if is_private:
+        text = tr("It has secrets and user names: keep it where only you can read it.")
+    else:
+        text = tr("It has no secrets and no user names; --private adds them.")
+    complain(text, style="quiet")
+    if portable.left_out:
+        left_out = listed([str(path) for path in portable.left_out])
+        complain(tr("Not in it: {files}. Keep copies of your own.", files=left_out), style=None)
+    for key in made.elsewhere:
+        text = tr(
+            "Not in it: {key}, which is on a server. Back it up now, with its own tools (docs/backup.md).",
+            key=key,
+        )
+        complain(text, style=None)
+    if made.is_notifying:
+        text = tr("A message is on its way, or a channel accepts none: after a restore it is sent again.")
+        complain(text, style=None)

@@ -1,0 +1,161 @@
+"""Makes a backup: what the daemon must remember so that another machine can go on where it stopped.
+
+Each part may be newer than the one before it. That is harmless: a slot that the records know more about is
+taken again or recorded as missed, and an out file that state.db lacks is read back at the start. In the other
+order, a report would have counted files that the ledger does not know.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import tallyd
+from tallyd.adapters.archive import FORMAT, Manifest, NewArchive
+from tallyd.adapters.locks import FileLock, LockedError, holder
+from tallyd.adapters.outfiles import OutFiles
+from tallyd.adapters.sqlite_copy import copy_database
+from tallyd.adapters.state import State, StateError
+from tallyd.adapters.state.schema import WITHOUT_USERS
+from tallyd.config.folders import STATE_FILE, sqlite_file
+from tallyd.config.model import Config
+from tallyd.config.portable import Portable
+from tallyd.core.errors import BackupError
+from tallyd.core.language.messages import english
+
+STATE, RECORDS, CONFIG = STATE_FILE, "records.db", "config.json"
+BESIDE, OUT = "beside", "out"
+"""The names of the members; the folders of files beside the config, and of out files."""
+LOOKS: Final = 60
+LOOK_EVERY_S: Final = 0.25
+"""How often, and how long, to wait for a moment at which no notice is on its way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What is special about a backup: databases on a server are not in it, and a notice was on its way."""
+
+    elsewhere: tuple[str, ...]
+    is_notifying: bool
+
+
+def make_backup(
+    config: Config,
+    archive: NewArchive,
+    portable: Portable,
+    *,
+    is_private: bool,
+    with_out: bool,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], object] = time.sleep,
+) -> Made:
+    """Write everything into an archive while the daemon runs. Raises `BackupError`, OSError."""
+    made_at, elsewhere, is_notifying = now(), [], False
+    with _work_folder(config) as work:
+        if config.state_url is not None:
+            elsewhere.append("state.url")
+        elif (config.state_dir / STATE_FILE).exists():
+            copy = work / STATE
+            is_notifying = _copy_state(
+                config, copy, () if is_private else WITHOUT_USERS, now=now, sleep=sleep
+            )
+            archive.add(STATE, copy)
+            copy.unlink()
+        records = sqlite_file(config.database_url)
+        if records is None:
+            elsewhere.append("database.url")
+        elif records.exists():
+            copy = work / RECORDS
+            _copy_records(records, copy, is_private=is_private)
+            archive.add(RECORDS, copy)
+            copy.unlink()
+    if with_out:
+        for name, path in OutFiles(config.out_dir).files():
+            archive.add(f"{OUT}/{name}", path)
+    archive.add_content(CONFIG, portable.config)
+    for name, content in portable.beside.items():
+        archive.add_content(f"{BESIDE}/{name}", content)
+    manifest = Manifest(
+        format=FORMAT,
+        tallyd=tallyd.__version__,
+        made_at=made_at,
+        timezone=config.zone.key or "",
+        is_private=is_private,
+        elsewhere=tuple(elsewhere),
+        files=archive.files,
+    )
+    archive.finish(manifest)
+    return Made(elsewhere=tuple(elsewhere), is_notifying=is_notifying)
+
+
+def _copy_state(
+    config: Config,
+    copy: Path,
+    changes: tuple[str, ...],
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], object],
+) -> bool:
+    """Copy state.db at a moment at which no notice is on its way; return whether there was none in time.
+
+    A notice is noted once it is delivered. A daemon with a copy from in between would send it again.
+    """
+    path = config.state_dir / STATE_FILE
+    for _ in range(LOOKS):
+        if not _is_notifying(config, path, now()):
+            copy_database(path, copy, changes)
+            if not _is_notifying(config, copy, now()):
+                return False
+            copy.unlink()
+        sleep(LOOK_EVERY_S)
+    copy_database(path, copy, changes)
+    return True
+
+
+def _is_notifying(config: Config, path: Path, now: datetime) -> bool:
+    """Whether a channel is to be notified now, by a daemon that runs."""
+    if holder(config.state_dir / "lock") is None:
+        return False
+    try:
+        with closing(State(path, reads_only=True)) as state:
+            snapshot = config.snapshot(
+                alerts=state.alerts.all(),
+                notified=state.notifications.notified(),
+                mutes=state.notifications.mutes(),
+                now=now,
+            )
+    except StateError as error:
+        raise BackupError(str(error)) from error
+    return any(snapshot.notices(name) or snapshot.mute_notices(name) for name in snapshot.channels)
+
+
+def _copy_records(path: Path, copy: Path, *, is_private: bool) -> None:
+    # Imported here: SQLAlchemy costs a second on a small machine.
+    from tallyd.adapters.records.tables import WITHOUT_HOSTS, WITHOUT_USERS  # noqa: PLC0415 # see above
+
+    copy_database(path, copy, (*WITHOUT_HOSTS, *(() if is_private else WITHOUT_USERS)))
+
+
+@contextmanager
+def _work_folder(config: Config) -> Iterator[Path]:
+    """A folder for copies that only we may read. What a killed backup left there is deleted."""
+    folder = config.state_dir / ".backup"
+    lock = FileLock(config.state_dir / "locks" / "backup.lock")
+    lock.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    try:
+        lock.take()
+    except LockedError:
+        raise BackupError(english("another backup is being made now")) from None
+    with lock:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
