@@ -1,11 +1,13 @@
-"""Compiles the catalogs of messages and makes the man page when the package is built.
+"""Compiles the catalogs of messages and makes the man page and completions when the package is built.
 
 Run as a program in this folder, it only compiles the catalogs.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,10 @@ def compile_catalogs() -> None:
         part.rename(compiled)  # tests in other processes may read it
 
 
-def man_page() -> str:
-    """Return the man page of the commands in this source; they need only typer."""
+def packaged_files() -> Mapping[str, str]:
+    """Return the man page and the completions of the commands in this source; they need only typer."""
     sys.path.insert(0, str(SOURCE))
-    from tallyd.cli.man_page import man_page as of_commands  # noqa: PLC0415 # see above
+    from tallyd.cli.packaged import packaged_files as of_commands  # noqa: PLC0415 # see above
 
     return of_commands()
 
@@ -43,22 +45,24 @@ class BuildHook(BuildHookInterface):  # type: ignore[type-arg] # of a config tha
     """Called by hatchling before and after it builds a wheel, or installs from a checkout."""
 
     @property
-    def _page(self) -> Path:
-        return Path(self.directory) / "tallyd.1"
+    def _share(self) -> Path:
+        return Path(self.directory) / "share"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Make what is in the wheel although git does not have it."""
         compile_catalogs()
         build_data["artifacts"].append("src/tallyd/core/language/locale/**/*.mo")
         if self.target_name == "wheel" and version == "standard":
-            self._page.parent.mkdir(parents=True, exist_ok=True)
-            self._page.write_text(man_page(), encoding="utf-8")
-            build_data["shared_data"][str(self._page)] = "share/man/man1/tallyd.1"
+            for name, content in packaged_files().items():
+                file = self._share / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(content, encoding="utf-8")
+                build_data["shared_data"][str(file)] = f"share/{name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove the page: it is in the wheel."""
+        """Remove these files: they are in the wheel."""
         del version, build_data, artifact_path
-        self._page.unlink(missing_ok=True)
+        shutil.rmtree(self._share, ignore_errors=True)
 
 
 if __name__ == "__main__":

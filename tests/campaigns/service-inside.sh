@@ -89,16 +89,30 @@ nothing_left() {
 # ---- 1. a container without systemd -----------------------------------------------------------------------
 
 without_systemd() {
-    step 'install where no systemd runs'
-    setup install >/tmp/install 2>&1
+    step 'a wheel in the home of a user, as pipx and uv have it; installed where no systemd runs'
+    useradd --create-home alice
+    (umask 002 && python3 -m venv /home/alice/venv)
+    expect 'pip' /home/alice/venv/bin/pip install --quiet --require-hashes -r /src/requirements.txt
+    expect 'a wheel' sh -c 'cd /src && /home/alice/venv/bin/python -m hatchling build -t wheel -d /tmp/wheel'
+    expect 'pip' /home/alice/venv/bin/pip install --quiet --no-deps /tmp/wheel/tallyd-*.whl
+    chown -R alice:alice /home/alice
+    refused 'it needs root' 1 'sudo /home/alice/venv/bin/tallyd service install' as alice /home/alice/venv/bin/tallyd service install
+    /home/alice/venv/bin/tallyd service install >/tmp/install 2>&1
     expect 'install ends well' is "$?" 0
     expect 'it says why nothing was started' has 'systemd is not running here' "$(cat /tmp/install)"
+    mv /home/alice/venv /home/alice/gone # the service has its own
     check_places
+    expect 'a man page' test -s "$(readlink -f /usr/local/share/man/man1/tallyd.1)"
+    expect 'a shell completes' has privacy-check "$(COMP_WORDS='tallyd pri' COMP_CWORD=1 _TALLYD_COMPLETE=complete_bash as alice tallyd)"
+    expect 'nothing leads back to the home' is "$(grep -rlI /home/alice /opt/tallyd --include='*.pth' --include='*.cfg' --include=tallyd)" ''
+    refused 'there is nothing newer' 1 'is installed already' tallyd service install
+    mv /home/alice/gone /home/alice/venv
     step 'uninstall --purge'
     expect 'purge' setup uninstall --purge
     nothing_left
     expect 'uninstalling what is not there is fine' setup uninstall
     expect 'the source is as it was' is "$(find /src ! -user root -o -name '*.egg-info' -o -name build)" ''
+    userdel --remove alice
 }
 
 # ---- 2. from install to rollback ---------------------------------------------------------------------------
@@ -280,8 +294,8 @@ first_boot() {
     before=$(current)
     cp -a /src /broken
     sed -i 's/^__version__ = .*/__version__ = "9.9.8"/' /broken/src/tallyd/__init__.py
-    sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /broken/src/tallyd/tallyd.service
-    refused 'is not kept' 1 "switched back to $before" sh /broken/setup.sh install
+    sed -i 's|^ExecStart=.*|ExecStart=/bin/false|' /broken/src/tallyd/cli/service/tallyd.service
+    refused 'is not kept' 1 "$before is back" sh /broken/setup.sh install
     expect 'the one before is in place' is "$(current)" "$before"
     expect 'and runs' runs
     expect 'nothing else is left' is "$(releases)" 2

@@ -16,7 +16,6 @@ from tallyd.cli.config.check_folders import allowed_folders, folder_problems
 from tallyd.config.folders import DATA_FOLDER, LOG_FOLDER
 from tallyd.config.model import Config, load
 
-_SETUP = Path(__file__).parents[2] / "setup.sh"
 _SERVICE = (DATA_FOLDER, LOG_FOLDER)
 _INSTALLED = {"data_dir": str(DATA_FOLDER), "log": {"dir": str(LOG_FOLDER)}}
 
@@ -80,24 +79,7 @@ def test_each_other_one_is_a_problem_with_its_place(
 def test_the_command_that_opens_an_inbox_is_printed_ready_for_a_shell(tmp_path: Path) -> None:
     config = _config(tmp_path, **_INSTALLED, pollers={"in": {"kind": "visitors", "inbox": "/srv/in box"}})
     (problem,) = folder_problems(config, only=_SERVICE, tries=False)
-    assert problem.text.endswith("or run: sudo sh setup.sh allow '/srv/in box'")
-
-
-@pytest.mark.parametrize(
-    "folder", ["/srv/inbox", "/srv/in box", '/srv/100% "x"', "/srv/back\\slash", "/srv/it's"]
-)
-def test_a_folder_is_read_out_of_a_drop_in_as_setup_writes_it(folder: str, tmp_path: Path) -> None:
-    script = _SETUP.read_text("utf-8")
-    (function,) = [line for line in script.splitlines() if line.startswith("unit_word() ")]
-    done = subprocess.run(
-        ["/bin/sh", "-eu", "-c", f'{function}\nunit_word "$1"', "sh", folder],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    word = done.stdout
-    (tmp_path / "allow-x.conf").write_text(f'[Service]\nReadWritePaths="-{word[1:]}\n')
-    assert allowed_folders(tmp_path) == [Path(folder)]
+    assert problem.text.endswith("or run: sudo tallyd service allow '/srv/in box'")
 
 
 def test_several_folders_in_one_line_of_somebody_elses_drop_in_count_too(tmp_path: Path) -> None:

@@ -43,17 +43,22 @@ def typed(page: str, beginning: re.Pattern[str]) -> Iterator[list[str]]:
     lines = [line for _, block in _BLOCK.findall(text) for line in block.splitlines()]
     inline = re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
     for written in (*lines, *inline):
-        if (found := beginning.match(written)) and "…" not in written:
-            words = shlex.split(written[found.end() :].partition(" > ")[0], comments=True)
-            yield words
+        yield from words_of(written, beginning)
+
+
+def words_of(written: str, beginning: re.Pattern[str]) -> Iterator[list[str]]:
+    """Yield the words of a command after `beginning`, if it begins like this."""
+    if (found := beginning.match(written)) and "…" not in written:
+        yield shlex.split(re.split(r" [>|] ", written[found.end() :])[0], comments=True)
 
 
 COMMANDS = [
     *((page, words) for page in PAGES for words in typed(page, _TALLYD)),
     *(
-        ("--help", shlex.split(line.partition(" > ")[0].partition(" | ")[0], comments=True)[1:])
+        ("--help", words)
         for lines in EXAMPLES.values()
         for line in lines
+        for words in words_of(line, _TALLYD)
     ),
 ]
 STEPS = [(page, words) for page in PAGES for words in typed(page, _SETUP)]
@@ -64,6 +69,9 @@ def test_a_command_that_is_named_exists_with_its_options(page: str, words: list[
     group: Any = get_command(app)
     with group.make_context("tallyd", words, resilient_parsing=False) as context:
         name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+        if hasattr(command, "resolve_command") and rest:  # `tallyd service install`
+            inner = command.make_context(name, rest, parent=context)
+            name, command, rest = command.resolve_command(inner, [*inner._protected_args, *inner.args])
         is_only_named = not rest  # `tallyd mute`, in a sentence
         command.make_context(name, rest, parent=context, resilient_parsing=is_only_named)
 

@@ -1,4 +1,4 @@
-"""The unit of the service: what systemd itself says of it, and that it fits the code and setup.sh."""
+"""The unit of the service: what systemd itself says of it, and that it fits the code."""
 
 import re
 import subprocess
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from support.needs import needs
+from tallyd import __version__
 from tallyd.cli.examples import EXAMPLES
+from tallyd.cli.service.places import SHARED, USER, Places
 from tallyd.core.errors import EXIT_CONFIG, EXIT_USAGE
 
 _ROOT = Path(__file__).parents[2]
@@ -19,7 +21,7 @@ _WORST_SCORE = 1.5
 
 @pytest.fixture
 def unit_text() -> str:
-    return files("tallyd").joinpath("tallyd.service").read_text(encoding="utf-8")
+    return files("tallyd.cli.service").joinpath("tallyd.service").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -87,16 +89,13 @@ def test_no_core_is_dumped(service: dict[str, str]) -> None:
     assert service["LimitCORE"] == "0"
 
 
-def test_it_runs_what_setup_installs(service: dict[str, str]) -> None:
-    setup = (_ROOT / "setup.sh").read_text(encoding="utf-8")
-    places = dict(re.findall(r"^(opt|etc|lib|log|user)=(\S+)$", setup, flags=re.MULTILINE))
-    assert service["ExecStart"] == (
-        f"{places['opt']}/current/venv/bin/tallyd --config {places['etc']}/config.json run"
-    )
-    assert service["EnvironmentFile"] == f"-{places['etc']}/env"
-    assert (service["User"], service["Group"]) == (places["user"], places["user"])
-    assert places["lib"] == f"/var/lib/{service['StateDirectory']}"
-    assert places["log"] == f"/var/log/{service['LogsDirectory']}"
+def test_it_runs_what_is_installed(service: dict[str, str]) -> None:
+    places = Places()
+    assert service["ExecStart"] == f"{places.current}/venv/bin/tallyd --config {places.config} run"
+    assert service["EnvironmentFile"] == f"-{places.etc}/env"
+    assert (service["User"], service["Group"]) == (USER, USER)
+    assert str(places.lib) == f"/var/lib/{service['StateDirectory']}"
+    assert str(places.log) == f"/var/log/{service['LogsDirectory']}"
 
 
 def test_a_wheel_carries_it_and_the_man_page(unit_text: str, tmp_path: Path) -> None:
@@ -104,12 +103,14 @@ def test_a_wheel_carries_it_and_the_man_page(unit_text: str, tmp_path: Path) -> 
     subprocess.run(build, cwd=_ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert archive.read("tallyd/tallyd.service").decode() == unit_text
-        (page,) = (name for name in archive.namelist() if name.endswith(".data/data/share/man/man1/tallyd.1"))
-        lines = archive.read(page).decode().splitlines()
+        assert archive.read("tallyd/cli/service/tallyd.service").decode() == unit_text
+        shared = {name: archive.read(f"tallyd-{__version__}.data/data/share/{name}") for name in SHARED}
+    lines = shared["man/man1/tallyd.1"].decode().splitlines()
     assert [path.name for path in tmp_path.iterdir()] == [wheel.name]
-    assert [line.split(" ")[1] for line in lines if line.startswith(".SS ")] == [
-        command.replace("-", r"\-") for command in EXAMPLES
-    ]
+    headings = {line for line in lines if line.startswith(".SS ")}
+    assert len(headings) == len(EXAMPLES)
+    for command in EXAMPLES:
+        name = command.replace("-", r"\-")
+        assert any(f"{line} ".startswith(f".SS {name} ") for line in headings)
     examples = {line.replace("-", r"\-") for each in EXAMPLES.values() for line in each}
     assert examples <= set(lines)

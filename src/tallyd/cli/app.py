@@ -12,6 +12,7 @@ import tallyd
 from tallyd.cli import run_commands, view_commands
 from tallyd.cli.completion import config_path
 from tallyd.cli.examples import epilog
+from tallyd.cli.service.commands import service
 
 
 class _Commands(TyperGroup):
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 
 
-_WITHOUT_LOG = frozenset({"run", "schema", "init", "demo"})
+_WITHOUT_LOG = frozenset({"run", "schema", "init", "demo", "service"})
 """The commands that load no config, or have a log of their own."""
 
 
@@ -108,3 +109,5 @@ for _command in (
 ):
     _name = _command.__name__.strip("_").replace("_", "-")
     app.command(_name, epilog=epilog(_name))(_command)
+
+app.add_typer(service, name="service")

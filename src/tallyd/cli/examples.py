@@ -34,6 +34,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "tallyd import divera-status-logger /home/pi/logger --print-config > config.json",
         "tallyd import divera-status-logger /home/pi/logger --dry-run",
     ),
+    "service install": ('sudo "$(command -v tallyd)" service install --ask    # after pipx or uv tool',),
+    "service rollback": ("sudo tallyd service rollback",),
+    "service allow": ("sudo tallyd service allow /srv/inbox",),
+    "service uninstall": ("sudo tallyd service uninstall --purge",),
     "demo": ("tallyd demo --for 60s", "tallyd demo --serve-only --port 9000"),
 }
 """Of each command, by its name: lines for a shell."""

@@ -58,11 +58,19 @@ def man_page() -> str:
             *_options(group, context),
             ".SH COMMANDS",
         ]
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            if not command.hidden:
-                lines += _command(name, command, context)
+        lines += _commands(group, context)
     return "\n".join(lines) + _END
+
+
+def _commands(group: Any, context: Any, before: str = "") -> Iterator[str]:
+    """Yield each command of a group, and of the groups in it."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if hasattr(command, "list_commands"):
+            with command.make_context(name, [], parent=context, resilient_parsing=True) as inner:
+                yield from _commands(command, inner, f"{before}{name} ")
+        elif not command.hidden:
+            yield from _command(before + name, command, context)
 
 
 def _command(name: str, command: Any, parent: Any) -> Iterator[str]:

@@ -97,7 +97,7 @@ def backup(
 def restore(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file of `backup`; -: stdin.")],
-    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For setup.sh.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For `service install`.")] = None,
 ) -> None:
     """Write what a backup has and this machine lacks. Overwrites nothing; the daemon must not run."""
     from tallyd.cli.actions.restore import restore as command
@@ -149,7 +149,7 @@ def init(
             "--ask", help="Ask a few questions, try the answers, write the config, take a first reading."
         ),
     ] = False,
-    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For setup.sh.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", hidden=True, help="For `service install`.")] = None,
 ) -> None:
     """Print a starting config; with --ask, write one from a few answers."""
     if asking:

@@ -14,14 +14,14 @@ from tallyd.core.errors import ConfigProblem
 INSTALLED = Path("/etc/tallyd/config.json")
 DATA_FOLDER = Path("/var/lib/tallyd")
 LOG_FOLDER = Path("/var/log/tallyd")
-"""The config of the installed service, and the two folders that it may always write (setup.sh makes them)."""
+"""The config of the installed service, and the two folders that it may always write."""
 
 STATE_FILE: Final = "state.db"
 _SQLITE = "sqlite:///"
 
 
 def installed_folders() -> dict[str, Any]:
-    """Return the folders of the installed service, as `setup.sh install` writes them into its config."""
+    """Return the folders of the installed service, as `service install` writes them into its config."""
     return {
         "data_dir": str(DATA_FOLDER),
         "out": {"dir": str(DATA_FOLDER / "out")},

@@ -16,7 +16,7 @@ from typing import Final
 
 PLACEHOLDER: Final = "{tallyd}"
 _PROGRAMS: Final = Path("/opt/tallyd")
-"""`setup.sh install` puts the service's copy here. People call /usr/local/bin/tallyd with sudo."""
+"""`tallyd service install` puts the service's copy here. People call /usr/local/bin/tallyd with sudo."""
 _INSTALLED_CONFIG: Final = "/etc/tallyd/config.json"
 
 

@@ -12,7 +12,7 @@ _WITH_ADVICE = {
     errno.EPERM: mark_english(
         "{why}; let the user of tallyd write the folder (no sticky bit, no immutable files)"
     ),
-    errno.EROFS: mark_english("{why}; mount it writable; in the service: sudo sh setup.sh allow PATH"),
+    errno.EROFS: mark_english("{why}; mount it writable; in the service: sudo tallyd service allow PATH"),
     errno.ENOSPC: mark_english("{why}; free space on that disk"),
     errno.EDQUOT: mark_english("{why}; free space, or raise the quota"),
     errno.EIO: mark_english("{why}; look at the disk or the share"),

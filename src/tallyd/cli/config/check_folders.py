@@ -22,7 +22,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 )
 SERVICE_USER = "tallyd"
 DROP_INS = Path("/etc/systemd/system/tallyd.service.d")
-"""Where `setup.sh allow` writes which other folders the service may write; see docs/install.md."""
+"""Where `tallyd service allow` writes which other folders the service may write; see docs/install.md."""
 
 
 def service_folders(config: Config) -> tuple[Path, ...] | None:
@@ -115,11 +115,11 @@ def _closed(folder: Path, only: Sequence[Path] | None) -> str | None:
     text = f"the service may not write {folder}; choose a folder below {DATA_FOLDER}"
     if folder.is_relative_to("/etc"):
         return text
-    return f"{text}, or run: sudo sh setup.sh allow {shlex.quote(str(folder))}"
+    return f"{text}, or run: sudo tallyd service allow {shlex.quote(str(folder))}"
 
 
 def _is_seen_by_service_alone(folder: Path, only: Sequence[Path] | None) -> bool:
-    """Whether a folder is in a home. `setup.sh allow` makes it visible only to the service."""
+    """Whether a folder is in a home. `tallyd service allow` makes it visible only to the service."""
     return only is not None and folder.is_relative_to("/home")
 
 
@@ -147,7 +147,7 @@ def _fault(folder: Path) -> str | None:
 
 
 def allowed_folders(drop_ins: Path) -> list[Path]:
-    """Return the folders that `setup.sh allow`, or another drop-in, lets the service write."""
+    """Return the folders that `tallyd service allow`, or another drop-in, lets the service write."""
     found = []
     for file in sorted(drop_ins.glob("*.conf")):
         for line in file.read_text("utf-8", errors="replace").splitlines():
