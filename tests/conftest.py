@@ -12,13 +12,14 @@ import pytest
 from hypothesis import settings
 
 from support.alarm import pytest_runtest_logreport, pytest_runtest_makereport
+from support.long import HOW_LONG
 from support.translations import use_translations
 
 __all__ = ["pytest_runtest_logreport", "pytest_runtest_makereport", "use_translations"]
 
 # A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
-settings.register_profile("quick", deadline=None, max_examples=30)
-settings.register_profile("slow", deadline=None, max_examples=150)
+settings.register_profile("tallyd", deadline=None, max_examples=40 * HOW_LONG)
+settings.load_profile("tallyd")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,11 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose how many examples hypothesis tries, and let Ctrl-C end what the tests start."""
+    """Let Ctrl-C end what the tests start, and compile the catalogs."""
     # A shell that starts the tests in the background lets them ignore it, and with them all that they start.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings.load_profile("slow" if _is_slow(config) else "quick")
     if not hasattr(config, "workerinput"):  # once, not in each worker
         runpy.run_path(str(config.rootpath / "hatch_build.py"))["compile_catalogs"]()
 

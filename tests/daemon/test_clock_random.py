@@ -7,7 +7,6 @@ and the store. TALLYD_TEST_LONG=20 tries twenty times as many lives.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -22,13 +21,14 @@ from hypothesis import strategies as st
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, disk_refuses, one_person
 from support.ledger import expected_slots
+from support.long import HOW_LONG
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At
 from tallyd.settings.pollers import RetrySettings
 
-LIVES = 12 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
+LIVES = 12 * HOW_LONG
 NIGHTS = ("2026-03-28 21:00", "2026-10-24 21:00", "2026-11-20 07:00")
 
 

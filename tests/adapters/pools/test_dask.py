@@ -9,14 +9,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support.daemon import wait_until
 from support.pools import hang
 from support.processes import free_port, wait_for_port
-from tallyd.adapters.pools.dask import DaskCluster
 from tallyd.contract.workers import WorkersError
+
+if TYPE_CHECKING:
+    from tallyd.adapters.pools.dask import DaskCluster
 
 
 @contextmanager
@@ -49,6 +52,8 @@ def worker_of(port: int) -> tuple[str, ...]:
 
 
 def test_work_is_done_by_a_cluster_that_comes_and_goes(tmp_path: Path) -> None:
+    from tallyd.adapters.pools.dask import DaskCluster  # its import takes a second, in each worker of pytest
+
     port = free_port()
     pool = DaskCluster(f"tcp://127.0.0.1:{port}")
     with ExitStack() as stack:

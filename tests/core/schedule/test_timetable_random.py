@@ -6,7 +6,6 @@ TALLYD_TEST_LONG=20 tries twenty times as many lives.
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.ledger import ZONES, Ledger, expected_slots
+from support.long import HOW_LONG
 from tallyd.core.reading import Slot
 from tallyd.core.schedule.timetable import NOT_STARTED, At, Every, marks_of, next_slots, open_slots, slots
 
 PAUSE_S = 180.0
-LIVES = 20 * int(os.environ.get("TALLYD_TEST_LONG", "1"))
+LIVES = 20 * HOW_LONG
 GRID = Every(7200.0, grid=True)
 
 
