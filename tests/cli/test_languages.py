@@ -14,11 +14,12 @@ from tallyd.adapters.locks import FileLock
 from tallyd.cli.config.check import check
 from tallyd.cli.shared import find_state
 from tallyd.cli.views.alerts import alerts
-from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.report import report
 from tallyd.cli.views.status import status
 from tallyd.config.active_file import write_active
 from tallyd.config.model import load
 from tallyd.core.language.languages import Language, language
+from tallyd.reporting.chapters import Wanted
 
 NOW = "2026-11-25T12:00:00+01:00"
 

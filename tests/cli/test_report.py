@@ -17,8 +17,9 @@ import time_machine
 import typer
 
 from support.past import Past, instant, write_config
-from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.report import report
 from tallyd.core.reading import Json
+from tallyd.reporting.chapters import Wanted
 
 NAMES = {"50101": "Einsatzbereit", "50103": "Nicht bereit"}
 TABLE = """\

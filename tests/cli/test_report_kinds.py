@@ -23,7 +23,8 @@ from support.past import Past, minutely
 from support.webfolder import CONFIG, NOW, Web
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.tables import VERSION_TABLE
-from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.report import report
+from tallyd.reporting.chapters import Wanted
 
 HOURS = {
     ("2026-11-20 08:00:00", "PROD\\"): minutely(60, 30, 15, 4000.04),

@@ -20,6 +20,7 @@ from tallyd.contract.inbox import Inbox
 from tallyd.contract.job import Job
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.toolbox import Toolbox
 from tallyd.contract.workers import Workers
 from tallyd.core.errors import RecordsError, SourceError
@@ -100,6 +101,7 @@ class FakeResources:
     """A `Resources` that remembers who asked."""
 
     keep_days: int = 7
+    reporter: Reporter | None = None
     reads: Reads = field(default_factory=lambda: TimedReads(now=lambda: datetime.now(UTC)))
     asked: list[str] = field(default_factory=list)
 

@@ -16,7 +16,7 @@ import time_machine
 
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.state import State
-from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.report import report
 from tallyd.cli.views.status import status
 from tallyd.config.reload import ActiveConfigNote
 from tallyd.core.alerts.links import link_to
@@ -26,6 +26,7 @@ from tallyd.core.metric import Metric
 from tallyd.core.panels import Board, Chart, Column, Stat, Table
 from tallyd.pollers.divera.poller import DiveraPoller
 from tallyd.pollers.servers.poller import ServersPoller
+from tallyd.reporting.chapters import Wanted
 from tallyd.settings.web import WebSettings
 from tallyd.storage.shown import Shown
 from tallyd.web.app import application

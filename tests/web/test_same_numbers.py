@@ -23,13 +23,14 @@ from support.past import BERLIN, minutely
 from support.webfolder import NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
-from tallyd.cli.views.report import Wanted, report
+from tallyd.cli.views.report import report
 from tallyd.contract.lags import LagRow
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.language.formats import number_text, span
 from tallyd.core.out_document import Heading
 from tallyd.core.reading import Reading, Slot
 from tallyd.presentation.html.view import ROWS_A_PAGE
+from tallyd.reporting.chapters import Wanted
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application
 

@@ -30,7 +30,7 @@ def surroundings_of(config: Config, store: Store, *, now: datetime) -> Surroundi
 
 
 def _watched(config: Config, poller: str, what: str) -> int | None:
-    settings = config.settings.pollers.get(poller)
+    settings = config.sources.get(poller)
     subjects = settings.watched().get(what) if settings else None
     return None if subjects is None else len(subjects)
 

@@ -133,7 +133,7 @@ def has_not_run(config: Config) -> str:
 
 def tasks_named(config: Config, poller: str, job: str | None = None) -> tuple[Task, ...]:
     """Return the poller's jobs, or one of them; ends the command with status 2 if there is none."""
-    pollers = tuple(config.settings.pollers)
+    pollers = tuple(config.sources)
     if poller not in pollers:
         wrong_usage(f'there is no poller "{poller}"{not_in_config(poller, pollers)}')
     tasks = poller_tasks(config, poller)

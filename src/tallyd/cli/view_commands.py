@@ -68,8 +68,8 @@ def report(
     wide: Wide = False,
 ) -> None:
     """Print counts over time."""
-    from tallyd.cli.views.report import Wanted
     from tallyd.cli.views.report import report as command
+    from tallyd.reporting.chapters import Wanted
 
     yes = "yes" if fulfilment else ""
     options = {"source": source, "group": group, "target": target, "fulfilment": yes}

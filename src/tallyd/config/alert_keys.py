@@ -18,7 +18,7 @@ ANY = "*"
 
 def possible_keys(config: Config) -> tuple[str, ...]:
     """Return the keys; pollers come in the order of the file. `*` is any text without a slash."""
-    found = [key for name, poller in config.settings.pollers.items() for key in _of_poller(name, poller)]
+    found = [key for name, poller in config.sources.items() for key in _of_poller(name, poller)]
     for kind in OWN_KINDS:
         subjects = config.settings.channels if kind is UNDELIVERED else ()
         found += [problem_key(OWN, subject, kind.what) for subject in subjects] or [_with_any(OWN, kind)]

@@ -70,13 +70,13 @@ class Task:
 
 
 def tasks_of(config: Config) -> tuple[Task, ...]:
-    """Return every job of every configured poller, in the order of the file."""
-    return tuple(task for name in config.settings.pollers for task in poller_tasks(config, name))
+    """Return every job of every poller in the order of the file, then those of reports."""
+    return tuple(task for name in config.sources for task in poller_tasks(config, name))
 
 
 def poller_tasks(config: Config, poller: str) -> tuple[Task, ...]:
     """Return the jobs of a poller; none of one that is not configured."""
-    source = config.settings.pollers.get(poller)
+    source = config.sources.get(poller)
     if source is None:
         return ()
     effective = config.effective(poller)

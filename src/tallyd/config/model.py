@@ -23,8 +23,10 @@ from tallyd.config.document import Document, read_document
 from tallyd.config.effective import Effective, alert_policy, effective_of
 from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, inbox_problems
 from tallyd.config.problems import place_of, problems_of
+from tallyd.config.reports import PREFIX
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
+from tallyd.contract.poller import Poller
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.daemon_alerts import NETWORK, OWN_KINDS
 from tallyd.core.alerts.mutes import Mute, may_meet
@@ -95,6 +97,21 @@ class Config:
         needed = {name: poller.inbox_needed(name) for name, poller in self.settings.pollers.items()}
         return {name: self.data_dir / each.path for name, each in needed.items() if each is not None}
 
+    @cached_property
+    def sources(self) -> Mapping[str, Poller]:
+        """Everything that has jobs: the pollers in the order of the file, then the reports."""
+        reports = self.settings.reports.items()
+        return {**self.settings.pollers, **{PREFIX + name: report for name, report in reports}}
+
+    @property
+    def report_dirs(self) -> dict[str, Path]:
+        """The folders of reports, by their places in the file."""
+        return {
+            place_of(("reports", name, "dir")): self.data_dir / report.dir
+            for name, report in self.settings.reports.items()
+            if report.dir is not None
+        }
+
     @property
     def zone(self) -> ZoneInfo:
         return self.settings.timezone or self.host_zone
@@ -105,10 +122,9 @@ class Config:
 
     @cached_property
     def _effective(self) -> dict[str, Effective]:
-        pollers = self.settings.pollers.items()
         return {
-            name: effective_of(poller, self.settings, self.zone, tallyd=self.tallyd)
-            for name, poller in pollers
+            name: effective_of(source, self.settings, self.zone, tallyd=self.tallyd)
+            for name, source in self.sources.items()
         }
 
     @property
@@ -142,7 +158,7 @@ class Config:
         if key == NETWORK.key:
             return self._network_policy
         poller, *others = key_segments(key)
-        if poller not in self.settings.pollers:
+        if poller not in self.sources:
             return self.own_alert_policy
         effective = self.effective(poller)
         return effective.own_policies.get(others[0] if others else "", effective.alert_policy)
@@ -177,7 +193,7 @@ class Config:
         If the subject of its pattern has a wildcard, those of all subjects of the poller.
         """
         found: list[AlertPolicy] = []
-        for name in self.settings.pollers:
+        for name in self.sources:
             if not (may_meet(pattern, f"{name}/*") or may_meet(pattern, f"{name}/*/*")):
                 continue
             poller, _, rest = pattern.partition("/")
@@ -195,7 +211,7 @@ class Config:
     def kind_of(self, key: str) -> AlertKind | None:
         """Return the kind of a problem; None if the config has none with that name."""
         segments = key_segments(key)
-        poller = self.settings.pollers.get(segments[0])
+        poller = self.sources.get(segments[0])
         kinds = OWN_KINDS if poller is None else (*RUN_KINDS, *poller.alert_kinds())
         return next((kind for kind in kinds if kind.what == segments[-1]), None)
 
@@ -290,7 +306,12 @@ def config_of(
 
 def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:
     """Return the problems between parts that are fine on their own."""
-    written = {"out.dir": config.out_dir, "log.dir": config.log_dir, "state.dir": config.state_dir}
+    written = {
+        "out.dir": config.out_dir,
+        "log.dir": config.log_dir,
+        "state.dir": config.state_dir,
+        **config.report_dirs,
+    }
     places = {name: place_of(("pollers", name, "inbox")) for name in config.inboxes}
     return inbox_problems(config.inboxes, written, places)
 

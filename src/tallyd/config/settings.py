@@ -7,9 +7,10 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, TypeAlias, get_args
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from tallyd.config.kinds import KINDS
+from tallyd.config.reports import Report
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.language.languages import Language
@@ -24,7 +25,7 @@ from tallyd.settings.top import (
     OutSettings,
     StateSettings,
 )
-from tallyd.settings.types import FolderPath, Strict, Zone, wrong
+from tallyd.settings.types import FolderPath, Strict, Zone, not_at_top, wrong, wrong_each
 from tallyd.settings.web import WebSettings
 
 if TYPE_CHECKING:
@@ -94,6 +95,9 @@ class Settings(Strict):
     pollers: dict[PollerName, AnyPoller] = Field(
         {}, description="The pollers by name. There may be several of one kind."
     )
+    reports: dict[PollerName, Report] = Field(
+        {}, description="Reports by name that tallyd makes and sends by itself (docs/reports.md)."
+    )
 
     @field_validator("alerts")
     @classmethod
@@ -107,3 +111,17 @@ class Settings(Strict):
         if "tallyd" in pollers:
             raise wrong('the name "tallyd" is reserved for the daemon; choose another')
         return pollers
+
+    @field_validator("reports")
+    @classmethod
+    def _are_of_pollers(cls, reports: dict[str, Report], info: ValidationInfo) -> dict[str, Report]:
+        known = info.data.get("pollers")
+        unknown = [
+            ((name, "pollers", place), str(not_at_top("poller", poller, tuple(known))))
+            for name, report in reports.items()
+            for place, poller in enumerate(report.pollers)
+            if known is not None and poller not in known
+        ]
+        if unknown:
+            raise wrong_each(unknown)
+        return reports

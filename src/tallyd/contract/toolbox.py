@@ -9,6 +9,7 @@ from datetime import tzinfo
 from tallyd.contract.http import Retry
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.workers import Workers, WorkTools
 from tallyd.core.reading import Facts
 
@@ -23,7 +24,8 @@ class Toolbox(WorkTools):
     Passages are kept for `keep_days` (0: never stored).
     `wake` makes the job run once more, at once. `show_progress(done, total)` is for a person who waits, in
     bytes or rows. `is_by_hand`: a person waits for this run (`once`); it is not part of the timetable. `kept`
-    is the job's own from run to run. It is lost at a restart, and then starts empty.
+    is the job's own from run to run. It is lost at a restart, and then starts empty. `reporter` is what
+    reports are made with.
     """
 
     poller: str
@@ -38,4 +40,5 @@ class Toolbox(WorkTools):
     wake: Callable[[], None] = lambda: None
     show_progress: Callable[[int, int], None] = lambda _done, _total: None
     is_by_hand: bool = False
+    reporter: Reporter | None = None
     kept: dict[str, object] = field(default_factory=dict)

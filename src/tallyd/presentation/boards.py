@@ -8,6 +8,7 @@ from datetime import date, datetime, tzinfo
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
+from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.language.formats import day_text, rounded_bounds
 from tallyd.core.language.messages import mark, tr
 from tallyd.core.panels import (
@@ -36,7 +37,7 @@ class Chapter:
     """What a report says of one poller: `board` is of the local days from `first` to `last`, both included.
 
     `now` is how things are now, for the forms that show it. `subject` is what both boards are of, such as a
-    target; empty: the poller as a whole.
+    target; empty: the poller as a whole. `incidents` are those of these days.
     """
 
     poller: str
@@ -48,6 +49,7 @@ class Chapter:
     board: Board
     now: Board | None = None
     key: str = ""
+    incidents: Sequence[IncidentView] = ()
 
     @property
     def table(self) -> Table:

@@ -67,7 +67,12 @@ def _console(stream: TextIO, *, soft_wrap: bool = True) -> Console:
 
 def show_json(content: Json) -> None:
     """Print JSON, readable, UTF-8."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.write(json_text(content))
+
+
+def json_text(content: Json) -> str:
+    """Return JSON, readable."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def show_file(text: str) -> None:

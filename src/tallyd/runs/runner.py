@@ -78,10 +78,11 @@ class Runner:
         return Progress(self.monotonic, self.now())
 
     def http_tools(self, task: Task) -> Toolbox:
-        """Return a toolbox for use outside of a run: HTTP only."""
-        return toolbox(
+        """Return a toolbox for deliveries outside of a run: HTTP, and channels for reports."""
+        tools = toolbox(
             task, http=self.http, stop=self.stop, progress=self.progress(), now=self.now, memory=dict
         )
+        return replace(tools, reporter=self.resources.reporter if self.resources else None)
 
     def _tools(self, task: Task, progress: Progress, by_hand: ByHand | None) -> Toolbox:
         tools = toolbox(

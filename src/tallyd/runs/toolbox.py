@@ -14,6 +14,7 @@ from tallyd.contract.http import Http
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.toolbox import Toolbox
 from tallyd.contract.workers import Workers
 from tallyd.core.errors import SourceError
@@ -36,6 +37,11 @@ class Resources(Protocol):
     @property
     def reads(self) -> Reads:
         """Files and databases of others."""
+        ...
+
+    @property
+    def reporter(self) -> Reporter | None:
+        """What reports are made with; None: only pollers run."""
         ...
 
     def records(self, task: Task) -> Records | None:
@@ -114,6 +120,7 @@ def toolbox(
         inbox=resources.inbox(task),
         workers=resources.workers(task),
         reads=resources.reads,
+        reporter=resources.reporter,
         keep_days=resources.keep_days,
     )
 

@@ -43,7 +43,7 @@ def wrong(text: str) -> PydanticCustomError:
     return PydanticCustomError("tallyd", "{text}", {"text": text})
 
 
-def wrong_each(problems: Sequence[tuple[tuple[str, ...], str]]) -> PydanticCustomError:
+def wrong_each(problems: Sequence[tuple[tuple[str | int, ...], str]]) -> PydanticCustomError:
     """Return one error for several problems: (keys below the value that is validated, text)."""
     each = [{"at": list(keys), "text": text} for keys, text in problems]
     return PydanticCustomError("tallyd_each", "{text}", {"text": problems[0][1], "each": each})

@@ -83,7 +83,7 @@ def past_of(
     `open_keys` are the keys of all open alerts.
     """
     own = problem_key(name, "")
-    is_configured = name in config.settings.pollers
+    is_configured = name in config.sources
     coming = (task.next_at(now) for task in poller_tasks(config, name))
     return StoredPast(
         poller=name,

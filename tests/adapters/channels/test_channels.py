@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email
 import email.message
 import email.policy
@@ -19,10 +20,11 @@ from support.chattexts import NASTY, shown_by_rocketchat
 from support.rawserver import RawServer, always, answer, serving
 from support.warm_channels import warm_channels
 from tallyd.adapters.channels.sender import Channels
-from tallyd.core.alerts.message import Message
+from tallyd.core.alerts.message import Attachment, Message
 
 MESSAGE = Message(subject="Größe 中文 *fehlt* <b>", text=NASTY, tone="warning")
 LONG = "".join(f"line {number}: *Größe* & 中文 😀\n" for number in range(400)).strip()[:10_000].strip()
+FILE = "<!doctype html><p>Größe 中文 😀</p>"
 BOT = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
 TELEGRAM = f"tgram://{BOT}/-1001234567"
 
@@ -100,7 +102,7 @@ def test_telegram_gets_html_in_which_every_character_is_shown(
     assert all(head.startswith(b"CONNECT api.telegram.org:443 ") for head in proxy.heads)
 
 
-def test_a_long_text_arrives_whole_everywhere(
+def test_a_long_text_arrives_whole_everywhere_and_a_file_where_it_can(
     web: WebService,
     mail: MailServer,
     telegram: tuple[WebService, Path, RawServer],
@@ -111,7 +113,7 @@ def test_a_long_text_arrives_whole_everywhere(
     channels = warm_channels(proxy=proxy.url)
     api.posted.clear()
     mail.mails.clear()
-    message = replace(MESSAGE, text=LONG)
+    message = replace(MESSAGE, text=LONG, files=(Attachment("weekly.html", FILE),))
     urls = [
         f"http://{web.host}/hooks/long1/long2",
         f"json://{web.host}/long",
@@ -124,10 +126,18 @@ def test_a_long_text_arrives_whole_everywhere(
     assert "\n".join(map(shown_by_rocketchat, rocket)) == LONG
     assert max(map(len, rocket)) <= 5000
     assert [each.json["message"] for each in web.at("/long")] == [LONG]
-    bot = [html.unescape(each.json["text"]) for each in api.posted]
+    assert [base64.b64decode(each.json["attachments"][0]["base64"]).decode() for each in web.at("/long")] == [
+        FILE
+    ]
+    bot = [html.unescape(each.json["text"]) for each in api.at(f"/bot{BOT}/sendMessage")]
     assert "\n".join(bot) == LONG
     assert max(len(each.encode("utf-16-le")) // 2 for each in bot) <= 4096
-    assert opened(mail.mails[0]).get_content().splitlines() == LONG.splitlines()
+    (document,) = api.at(f"/bot{BOT}/sendDocument")
+    assert FILE.encode() in document.body
+    text, file = opened(mail.mails[0]).iter_parts()
+    assert text.get_content().splitlines() == LONG.splitlines()
+    assert (file.get_filename(), file.get_content_type()) == ("weekly.html", "text/html")
+    assert file.get_payload(decode=True) == FILE.encode()
 
 
 def test_the_proxy_is_used_only_for_other_hosts(web: WebService) -> None:

@@ -184,6 +184,7 @@ def test_a_child_that_nobody_kills_ends_itself_after_the_deadline() -> None:
             "text": "x",
             "tone": "info",
             "link": None,
+            "files": [],
         }
         about = {"proxy": None, "timeout_s": 0.5, "parent": os.getpid()}
         command = [sys.executable, "-P", "-m", "tallyd.adapters.channels.child_main"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from apprise import NotifyBase, NotifyFormat, NotifyType
+from apprise import AppriseAttachment, NotifyBase, NotifyFormat, NotifyType
+from apprise.attachment.memory import AttachMemory
 
 from tallyd.adapters.channels import errors, markup
 from tallyd.adapters.channels.answers import objection
@@ -72,15 +74,37 @@ def _delivered(plugin: NotifyBase, job: Mapping[str, Any], seen: list[str]) -> b
     """Send all pieces; stop at the first one that fails. Return whether the service accepted all of them."""
     # If the service has no subject, leave it out: Apprise would put it above the text.
     title = _encodable(job["subject"]) if plugin.title_maxlen > 0 else ""
+    *before, last = _bodies(plugin, _encodable(job["text"]), job["link"])
     try:
         return all(
-            plugin.notify(body=body, title=title, notify_type=_TYPES[job["tone"]], body_format=body_format)
-            for body, body_format in _bodies(plugin, _encodable(job["text"]), job["link"])
+            plugin.notify(
+                body=body,
+                title=title,
+                notify_type=_TYPES[job["tone"]],
+                body_format=body_format,
+                attach=files,
+            )
+            for body, body_format, files in (
+                *((*each, None) for each in before),
+                (*last, _files(plugin, job)),
+            )
         )
     except Exception as error:  # plugins raise anything, and the text may contain the URL
         kind = type(error).__name__
         seen.append(english("{service} failed with {kind}", service=plugin.service_name, kind=kind))
         return False
+
+
+def _files(plugin: NotifyBase, job: Mapping[str, Any]) -> AppriseAttachment | None:
+    """Return the files that go with the last piece; None if there are none, or the service takes none."""
+    if not plugin.attachment_support or not job["files"]:
+        return None
+    files = AppriseAttachment()
+    for file in job["files"]:
+        kind = mimetypes.guess_type(file["name"])[0]
+        content = _encodable(file["text"]).encode()
+        files.add(AttachMemory(content, name=file["name"], mimetype=kind))  # type: ignore[no-untyped-call] # as above
+    return files
 
 
 def _bodies(plugin: NotifyBase, text: str, link: str) -> Iterator[tuple[str, NotifyFormat | None]]:

@@ -27,6 +27,7 @@ from tallyd.contract.passages import (
 )
 from tallyd.contract.reads import Reads
 from tallyd.contract.records import Records
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.workers import Workers
 from tallyd.core.hosts import Host
 from tallyd.core.reading import Json
@@ -162,6 +163,10 @@ class DryOutside:
     @property
     def reads(self) -> Reads:
         return self._outside.reads
+
+    @property
+    def reporter(self) -> Reporter | None:
+        return self._outside.reporter
 
     def records(self, task: Task) -> Records | None:
         found = self._outside.records(task)

@@ -86,6 +86,7 @@ def _written(config: Config) -> Iterator[tuple[str, Path]]:
     if not os.path.exists(config.data_dir):  # noqa: PTH110 # Path.exists fails below a folder that we may not enter
         yield "data_dir", config.data_dir
     yield from (("out.dir", config.out_dir), ("log.dir", config.log_dir), ("state.dir", config.state_dir))
+    yield from config.report_dirs.items()
     pollers = config.settings.pollers
     records = sqlite_file(config.database_url)
     if records is not None and any(each.needs_records for each in pollers.values()):

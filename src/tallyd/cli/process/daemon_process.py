@@ -25,7 +25,7 @@ from tallyd.adapters.state import State, StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Notifier
-from tallyd.cli.process.equipment import look_closely
+from tallyd.cli.process.equipment import look_closely, reporter_of
 from tallyd.cli.process.outgoing import Outgoing
 from tallyd.cli.process.resources import Outside
 from tallyd.cli.process.standby import Keeper, Standby, StartOver, start_over
@@ -80,7 +80,6 @@ class Process:
         self._wake = threading.Event()
         self._reload = threading.Event()
         self._wakeups = Wakeups(self._wake.set)
-        self._outside = Outside(config, now=utc_now, on_files=self._wakeups.wake)
         self._kept: dict[tuple[str, str], dict[str, object]] = {}
         self._stats = RunStats()
         self._service_manager = ServiceManager.from_environment()
@@ -99,6 +98,12 @@ class Process:
             on_recovered=self._log_recovered,
         )
         self._outgoing = Outgoing(self._logs.redact)
+        self._outside = Outside(
+            config,
+            now=utc_now,
+            on_files=self._wakeups.wake,
+            reporter=reporter_of(self._outgoing.deliver),
+        )
 
     def run(self) -> int:
         """Start, run until a signal to stop, stop. Returns the exit status."""

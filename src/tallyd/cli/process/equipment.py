@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,7 +25,9 @@ from tallyd.cli.shared import utc_now
 from tallyd.config.jobs import Task
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.message import Message
 from tallyd.core.errors import EXIT_PROBLEM, ConfigProblem, DeliveryError
 from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated
@@ -94,6 +97,20 @@ def channels(config: Config, redact: Callable[[str], str]) -> Channels:
     return Channels(timeout_s=DELIVERY_S, proxy=proxy.reveal() if proxy else None, redact=redact)
 
 
+def reporter_of(
+    deliver: Callable[[str, Message], None], *, writes: bool = True
+) -> Callable[[Config], Reporter]:
+    """Return what makes the reporter of a config; `writes` false: it writes no files."""
+
+    def reporter(config: Config) -> Reporter:
+        # Imported here: few configs have reports.
+        from tallyd.reporting.reporter import StoredReporter  # noqa: PLC0415 # see above
+
+        return StoredReporter(config=config, now=utc_now, deliver=deliver, writes=writes)
+
+    return reporter
+
+
 def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigProblem, ...]:
     """Return the problems of channels, of the database and of workers, and missing libraries.
 
@@ -105,7 +122,17 @@ def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigPro
         *database_problems(config),
         *executor_problems(config),
         *page_problems(config),
+        *_report_problems(config),
     )
+
+
+def _report_problems(config: Config) -> Iterator[ConfigProblem]:
+    """Yield the problem of each HTML report whose library is not installed."""
+    if find_spec("jinja2") is None:
+        for name, report in config.settings.reports.items():
+            if report.format == "html":
+                text = 'needs a library that is not installed (pip install "tallyd[web]"); or use csv or json'
+                yield ConfigProblem(place_of(("reports", name, "format")), text)
 
 
 def _channel_problems(config: Config, known: Config | None) -> tuple[ConfigProblem, ...]:
@@ -132,8 +159,9 @@ def command_runner(config: Config) -> Iterator[Runner]:
     """The runner of a command (`once`): it has its own connection to state.db, and only Ctrl-C ends it."""
     make_folders(config)
     state = State(config.state_at)
-    http = http_client(config, Redactor(config.secrets).redact)
-    outside = Outside(config, now=utc_now)
+    redact = Redactor(config.secrets).redact
+    http = http_client(config, redact)
+    outside = Outside(config, now=utc_now, reporter=reporter_of(channels(config, redact).deliver))
     try:
         store = Store(state, OutFiles(config.out_dir), now=utc_now)
         locks = config.state_dir / "locks"
@@ -157,7 +185,8 @@ def command_runner(config: Config) -> Iterator[Runner]:
 @contextmanager
 def dry_outside(config: Config) -> Iterator[DryOutside]:
     """The database and the inboxes of a config, to read without changing anything."""
-    outside = DryOutside(Outside(config, now=utc_now, holds=False))
+    reporter = reporter_of(channels(config, Redactor(config.secrets).redact).deliver, writes=False)
+    outside = DryOutside(Outside(config, now=utc_now, holds=False, reporter=reporter))
     try:
         yield outside
     finally:

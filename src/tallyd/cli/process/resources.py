@@ -23,6 +23,7 @@ from tallyd.config.jobs import Task, duties_of, tasks_of
 from tallyd.config.model import Config
 from tallyd.contract.inbox import Inbox
 from tallyd.contract.records import Records
+from tallyd.contract.reporter import Reporter
 from tallyd.contract.workers import Workers
 from tallyd.core.errors import ConfigProblem, InboxError, RecordsError
 from tallyd.core.hosts import Neighbours, place_of
@@ -47,7 +48,7 @@ class Outside:
 
     With `on_files` (the daemon) an inbox is locked and watched: it is called with poller and job when files
     came. Without, it is locked only where no daemon of this config holds it; with `holds` false, never: what
-    only looks leaves no trace, and makes no tables.
+    only looks leaves no trace, and makes no tables. `reporter` makes the reports of a config.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Outside:
         now: Callable[[], datetime],
         on_files: Callable[[str, str], None] | None = None,
         holds: bool = True,
+        reporter: Callable[[Config], Reporter] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._now, self._monotonic = now, monotonic
         self._on_files = on_files
         self._holds = holds
+        self._reporter = reporter
         self._lock = threading.Lock()
         self._database: Database | None = None
         self._host: HostTable | None = None
@@ -75,6 +78,11 @@ class Outside:
     def keep_days(self) -> int:
         """How long passages are kept, in days; 0: they are not."""
         return self._config.settings.database.keep_days
+
+    @property
+    def reporter(self) -> Reporter | None:
+        """What makes and sends the reports of the present config."""
+        return self._reporter(self._config) if self._reporter else None
 
     def apply_config(self, config: Config) -> None:
         """Reach what this config wants from now on; runs under way finish with what they have.

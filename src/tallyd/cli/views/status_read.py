@@ -168,7 +168,7 @@ def _read(config: Config, state: State, now: datetime) -> tuple[tuple[Now, ...],
     open_keys, _ = state.alerts.standing_keys()
     found, shown = [], Shown()
     with closing(RecordsReader(config.database_url)) as reader:
-        for name, poller in config.settings.pollers.items():
+        for name, poller in config.sources.items():
             past = past_of(name, config, state, reader, now=now, open_keys=open_keys)
             found.append(Now(poller=name, zone=past.zone, board=shown.now(poller, past)))
         return tuple(found), other_hosts(config, reader, now=now)

@@ -32,6 +32,14 @@ MOST_ALIKE = 3
 """Up to this many problems of one kind have a line each; more share one line."""
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message to channels that can take one."""
+
+    name: str
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """A message as a person reads it. Plain text: no Markdown, no HTML, but names in it may look like either.
@@ -39,13 +47,14 @@ class Message:
     `subject` is one line for channels that have a subject (mail). `text` is the whole message, with line
     feeds between lines; it does not need the subject. `tone` is that of the most serious line. `link` leads
     to the page; it is empty without a page. It is an ASCII URL and not in `text`, because it is never
-    escaped.
+    escaped. `files` are left out where a channel can take none.
     """
 
     subject: str
     text: str
     tone: Tone
     link: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Literal
 
 from tallyd.core.language.messages import english
 from tallyd.core.reading import LATE_AFTER_S, Slot
+from tallyd.core.schedule.parts import MOST_DAYS, Part, first_day
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
@@ -44,10 +45,21 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class At:
-    """Fixed local times of day, on some days of the week (0 is Monday)."""
+    """Fixed local times of day, on some days of the week (0 is Monday).
+
+    `once_a`: only on the first of these days in each week, month, ...
+    """
 
     times: tuple[time, ...]
     days: frozenset[int] = EVERY_DAY
+    once_a: Part = "day"
+
+    def comes_on(self, day: date) -> bool:
+        """Whether its times come on a local date."""
+        if day.weekday() not in self.days:
+            return False
+        before = (day - first_day(self.once_a, day)).days
+        return not any((day.weekday() - back) % 7 in self.days for back in range(1, min(before, 7) + 1))
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,8 @@ class Every:
 def slots_a_year(when: At | Every) -> float:
     """Return how many slots come in 365 days. A plain interval has none."""
     if isinstance(when, At):
-        return len(when.times) * len(when.days) / 7 * 365
+        days_a_year = len(when.days) / 7 * 365
+        return len(when.times) * min(days_a_year, 365 / (MOST_DAYS[when.once_a]))
     return YEAR_S / when.interval_s if when.grid else 0.0
 
 
@@ -144,6 +157,8 @@ def watermarks(
 @lru_cache(maxsize=8)
 def _marks(when: At, zone: tzinfo) -> Mapping[time, str]:
     days = "".join(str(day) for day in sorted(when.days))
+    if when.once_a != "day":
+        days += f" once a {when.once_a}"
     return {at: f"{at.isoformat()} {days} {zone}" for at in when.times}
 
 
@@ -162,7 +177,7 @@ def slots(when: At | Every, zone: tzinfo, *, after: datetime, until: datetime) -
 
     found: list[tuple[datetime, date, time]] = []
     while day <= last:
-        instants = _instants(when, day, zone) if day.weekday() in when.days else ()
+        instants = _instants(when, day, zone) if when.comes_on(day) else ()
         begin, end = (bisect_right(instants, limit, key=_AT) for limit in (after, until))
         found += instants[begin:end]
         # By instant: across a gap, 23:45 is after 00:30 of the next day.
@@ -202,7 +217,7 @@ def _is_double(when: At, zone: tzinfo, nominal: datetime, instant: datetime) -> 
     or a zone that skipped a whole day), there is one instant and one reading: that slot's.
     """
     real = instant.astimezone(zone).replace(tzinfo=None, fold=0)
-    return real != nominal and real.time() in when.times and real.weekday() in when.days
+    return real != nominal and real.time() in when.times and when.comes_on(real.date())
 
 
 def _instant(day: date, at: time, zone: tzinfo) -> datetime:
@@ -301,5 +316,7 @@ def _reach(when: At | Every, number: int) -> timedelta:
     """Return how much time about `number` slots span, rounded up."""
     if isinstance(when, Every):
         return timedelta(seconds=(number + 1) * when.interval_s)
+    if when.once_a != "day":
+        return timedelta(days=(number + 2) * MOST_DAYS[when.once_a])
     a_week = len(when.times) * len(when.days)
     return timedelta(weeks=number // max(a_week, 1) + 2)

@@ -1,0 +1,203 @@
+"""Reports that come by themselves. Each is a poller of what tallyd has counted, with slots like any other.
+
+`reporting/` makes and sends them, through `Toolbox.reporter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from tallyd.contract.board import Past
+from tallyd.contract.delivery import Accepted, Refused
+from tallyd.contract.job import Job
+from tallyd.contract.poller import Found, Poller
+from tallyd.contract.reporter import ReportAsked, Reporter, ReportFormat
+from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.alert_kind import AlertKind
+from tallyd.core.alerts.run_alerts import CRASHED, FAILED, MISSED, UNSENT
+from tallyd.core.language.messages import mark, tr
+from tallyd.core.outbox import report_json
+from tallyd.core.panels import Board, Stat
+from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
+from tallyd.core.schedule.parts import Part, part_before
+from tallyd.core.schedule.timetable import EVERY_DAY, At
+from tallyd.settings.alerting import AlertSettings, ChannelName, TextSettings
+from tallyd.settings.types import Days, FolderPath, TimeOfDay, as_tuple, wrong
+
+PREFIX: Final = "report."
+"""The report `weekly` is the poller `report.weekly`. No other poller has a dot in its name."""
+CATCH_UP_S: Final = 3 * 86400.0
+"""A report of days that are over loses nothing by coming late; after a long week-end it is still of use."""
+LIMIT_S: Final = 900.0
+
+Period: TypeAlias = Literal["yesterday", "last-week", "last-month", "last-quarter", "last-year"]
+_PARTS: Final[Mapping[Period, Part]] = {
+    "yesterday": "day",
+    "last-week": "week",
+    "last-month": "month",
+    "last-quarter": "quarter",
+    "last-year": "year",
+}
+_WORKS_AGAIN: Final = mark("{poller}: reports are made again")
+_ALERTS: Final = AlertSettings(
+    raise_after=1,
+    resolve_after=1,
+    texts={
+        FAILED.what: TextSettings(
+            text=mark(
+                "{poller}: no report[ for {slot}]: {reason}.[ Retrying until {again_until}.]"
+                "[ Next slot {next_slot}.] To make it when that is fixed: {tallyd} once {poller}"
+            ),
+            over=_WORKS_AGAIN,
+        ),
+        MISSED.what: TextSettings(
+            text=mark(
+                "{poller}: no report for {slots}: {reason}.[ Next slot {next_slot}.]"
+                " To make the last one: {tallyd} once {poller}"
+            ),
+            over=_WORKS_AGAIN,
+        ),
+        CRASHED.what: TextSettings(
+            text=mark(
+                "{poller}: no report[ for {slot}]: tallyd itself failed ({reason}). "
+                "The log has the traceback; please report it.[ Next slot {next_slot}.]"
+            ),
+            over=_WORKS_AGAIN,
+        ),
+    },
+)
+
+
+class Report(Poller):
+    """A report that tallyd makes and sends regularly. At least one of `channels` and `dir` is needed."""
+
+    kind: Literal["report"] = Field("report", description="Always `report`.")
+    at: TimeOfDay = Field(description="Local time of day at which to make it.")
+    period: Period = Field(
+        description="The days that it is of: `yesterday`, `last-week` (from Monday on), `last-month`, "
+        "`last-quarter` or `last-year`. It is made once after each, on the first of `days`."
+    )
+    days: Days = Field(
+        EVERY_DAY,
+        description="Days on which to make it. Default: every day, so the first day after `period`.",
+    )
+    pollers: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Pollers to report on, by name. Default: all."
+    )
+    format: ReportFormat = Field(
+        "html", description="Format of its files: `html`, `csv` (a file for each poller) or `json`."
+    )
+    channels: Annotated[tuple[ChannelName, ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        description="Channels to send it to. Mail and Telegram get the file, every channel the numbers in "
+        "words and, with `web.public_url`, a link.",
+    )
+    dir: FolderPath | None = Field(
+        None,
+        description="Folder to write its files to, relative to `data_dir`; null: none. They stay for ever.",
+    )
+    alerts: AlertSettings | None = Field(
+        None, description="Keys of `alerts` that differ for alerts about this report."
+    )
+
+    @field_validator("dir")
+    @classmethod
+    def _goes_somewhere(cls, folder: str | None, info: ValidationInfo) -> str | None:
+        if folder is None and info.data.get("channels") == ():
+            raise wrong("is needed if `channels` names no channel: the report would go nowhere")
+        return folder
+
+    @field_validator("alerts")
+    @classmethod
+    def _with_texts(cls, alerts: AlertSettings | None) -> AlertSettings:
+        own = {name: getattr(alerts, name) for name in alerts.model_fields_set} if alerts else {}
+        return _ALERTS.model_copy(update={**own, "texts": {**_ALERTS.texts, **own.get("texts", {})}})
+
+    @classmethod
+    def alert_kinds(cls) -> tuple[AlertKind, ...]:
+        """Return the problem of a channel that does not accept it."""
+        return (UNSENT,)
+
+    def watched(self) -> Mapping[str, frozenset[str]]:
+        """Return the channels."""
+        return {UNSENT.what: frozenset(self.channels)}
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return its one job."""
+        job = Job(
+            name="report",
+            when=At((self.at,), self.days, _PARTS[self.period]),
+            evaluates=frozenset(),
+            limit_s=LIMIT_S,
+            catch_up_s=CATCH_UP_S,
+            run=self._run,
+        )
+        return (job,)
+
+    def probe(self, tools: Toolbox) -> tuple[Found, ...]:
+        """Return nothing: there is no source to ask."""
+        del tools
+        return ()
+
+    def is_sending(self) -> bool:
+        """Whether any channel gets it."""
+        return bool(self.channels)
+
+    def deliver(self, message: OutboxMessage, tools: Toolbox, *, timeout_s: float) -> Accepted | Refused:
+        """Send it to the channel that the message names. Raises `SourceError`, `Stopped`."""
+        del timeout_s  # a channel has a limit of its own
+        days = message.body if isinstance(message.body, dict) else {}
+        first, last = (date.fromisoformat(str(days[key])) for key in ("from", "to"))
+        _reporter(tools).send(self._asked(tools.poller, first, last), message.ssid)
+        return Accepted("")
+
+    def now_board(self, past: Past) -> Board:
+        """Return the last report, and what became of it."""
+        last = past.last_reading()
+        return Board() if last is None or last.body is None else self.reading_board(last.body)
+
+    def reading_board(self, content: Facts) -> Board:
+        """Return the days, the files and the problems of one report."""
+        files = content.get("files")
+        shown = {
+            "from": (tr("from"), str(content.get("from"))),
+            "to": (tr("to"), str(content.get("to"))),
+            "files": (tr("files"), ", ".join(map(str, files)) if isinstance(files, list) else ""),
+        }
+        return Board(
+            panels=tuple(
+                Stat(key=key, name=name, value=value, unit="text")
+                for key, (name, value) in shown.items()
+                if value
+            )
+        )
+
+    def _run(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
+        due_day = slot.due_at.astimezone(tools.zone).date()
+        first, last = part_before(_PARTS[self.period], due_day)
+        facts = _reporter(tools).write(self._asked(tools.poller, first, last))
+        # Only the days: each channel gets the report in its own language, and state.db stays small.
+        days: dict[str, Json] = {"from": first.isoformat(), "to": last.isoformat()}
+        outbox = tuple(OutboxMessage(ssid=each, day=due_day, body=days) for each in self.channels)
+        sent = {"report": report_json(outbox, {})} if outbox else {}
+        return (Reading(taken_at=tools.now(), facts={**days, **facts, **sent}, outbox=outbox),)
+
+    def _asked(self, poller: str, first: date, last: date) -> ReportAsked:
+        return ReportAsked(
+            name=poller.removeprefix(PREFIX),
+            first=first,
+            last=last,
+            pollers=self.pollers,
+            format=self.format,
+            folder=self.dir,
+        )
+
+
+def _reporter(tools: Toolbox) -> Reporter:
+    if tools.reporter is None:
+        raise ValueError("a report was run without a reporter")
+    return tools.reporter

@@ -1,0 +1,1 @@
+"""Reports of what is stored: for `tallyd report`, and those that come by themselves."""
