@@ -11,7 +11,7 @@ from tallyd.alerting.daemon_keys import is_about_daemon
 from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import Task
 from tallyd.config.reload import ActiveConfig
-from tallyd.core.alerts.daemon_alerts import CLOCK, EXECUTOR, PART_CRASHED, WEB
+from tallyd.core.alerts.daemon_alerts import CLOCK, EXECUTOR, INTAKE, PART_CRASHED, WEB
 from tallyd.core.alerts.dependencies import network_down
 from tallyd.core.alerts.rules import OWN, unwatched
 from tallyd.core.reading import Problem
@@ -97,8 +97,11 @@ class DaemonHealth:
             no_source = key == CLOCK.key and not jobs  # no source to compare the clock with
             workers = any(task.source.workers_needed() for task in tasks)
             no_workers = key == EXECUTOR.key and not workers
-            no_page = key == WEB.key and self._active_config.config.settings.web is None
-            return is_gone(key) or no_source or no_workers or no_page or self._notifier.is_gone(key)
+            settings = self._active_config.config.settings
+            no_page = key == WEB.key and settings.web is None
+            no_intake = key == INTAKE.key and settings.intake is None
+            is_not_wanted = no_source or no_workers or no_page or no_intake
+            return is_gone(key) or is_not_wanted or self._notifier.is_gone(key)
 
         self._store.watch_only(is_gone, may_resolve)
 

@@ -6,6 +6,7 @@ from tallyd.core.alerts.daemon_alerts import (
     CONFIG,
     DAMAGED,
     DOUBLED,
+    INTAKE,
     LOG,
     NETWORK,
     PART_CRASHED,
@@ -16,7 +17,7 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.alerts.run_alerts import OVERDUE
 from tallyd.core.naming import key_segments
 
-_KEYS = frozenset(kind.key for kind in (CONFIG, LOG, DAMAGED, NETWORK, WEB))
+_KEYS = frozenset(kind.key for kind in (CONFIG, LOG, DAMAGED, NETWORK, WEB, INTAKE))
 _WHATS = frozenset(kind.what for kind in (PART_CRASHED, UNDELIVERED, DOUBLED))
 
 

@@ -16,6 +16,7 @@ from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.language.languages import Language
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelOrUrl, check_texts
 from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
+from tallyd.settings.intake import IntakeSettings
 from tallyd.settings.pollers import RetrySettings
 from tallyd.settings.top import (
     DatabaseSettings,
@@ -91,6 +92,9 @@ class Settings(Strict):
     )
     web: WebSettings | None = Field(
         None, description="The status page with metrics and an API; null: no page."
+    )
+    intake: IntakeSettings | None = Field(
+        None, description="Where cameras send files over HTTP; null: they only drop them into the inbox."
     )
     pollers: dict[PollerName, AnyPoller] = Field(
         {}, description="The pollers by name. There may be several of one kind."

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from tallyd.core.language.messages import english
+from tallyd.settings.listen import ListenSettings, address_of, check_password
 from tallyd.settings.secrets import Secret
-from tallyd.settings.types import Strict, as_tuple, wrong
+from tallyd.settings.types import as_tuple, wrong
 from tallyd.settings.urls import Url
 
-_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+|localhost)):(\d{1,5})", re.ASCII)
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
-_SHORTEST_PASSWORD = 8
 _LINKABLE = re.compile(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d+)?(?:/[A-Za-z0-9/._~%-]*)?", re.ASCII
 )
@@ -46,8 +44,10 @@ def _public(url: str) -> str:
 HostName = Annotated[str, AfterValidator(_host)]
 
 
-class WebSettings(Strict):
+class WebSettings(ListenSettings):
     """The page, the metrics and the API, over HTTP."""
+
+    key: ClassVar = "web"
 
     listen: str = Field(
         "127.0.0.1:8710",
@@ -68,23 +68,11 @@ class WebSettings(Strict):
         "proxy in front removes that path: `https://example.org/tallyd/`.",
     )
 
-    @field_validator("listen")
-    @classmethod
-    def _is_address(cls, written: str) -> str:
-        found = _LISTEN.fullmatch(written)
-        if not found or int(found[3]) > 65535:
-            raise wrong(english('must be an IP address and a port, such as "127.0.0.1:8710"'))
-        try:
-            _address(written)
-        except ValueError:
-            raise wrong(english('must be an IP address and a port, such as "127.0.0.1:8710"')) from None
-        return written
-
     @field_validator("password")
     @classmethod
     def _is_needed(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
         listen = info.data.get("listen")
-        if password is None and listen is not None and not _address(listen).is_loopback:
+        if password is None and listen is not None and not address_of(listen).is_loopback:
             text = english(
                 "is missing: anybody who can reach {listen} could read everything. Set one, such as "
                 "file:secrets/web-password, or listen on 127.0.0.1 and use a tunnel: "
@@ -92,7 +80,7 @@ class WebSettings(Strict):
                 listen=listen,
             )
             raise wrong(text)
-        return password if password is None else password.check(_check_password)
+        return password if password is None else password.check(check_password)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,24 +88,7 @@ class WebSettings(Strict):
         public = urlsplit(self.public_url).hostname if self.public_url else None
         return (*self.hosts, *((public,) if public else ()))
 
-    @property
-    def address(self) -> str:
-        """The IP address to listen on."""
-        return str(_address(self.listen))
-
-    @property
-    def port(self) -> int:
-        """The port; 0: any free port."""
-        return int(self.listen.rpartition(":")[2])
-
-
-def _address(listen: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    host = listen.rpartition(":")[0].strip("[]")
-    return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-
-
-def _check_password(password: str) -> None:
-    if len(password) < _SHORTEST_PASSWORD:
-        raise wrong(
-            f"is too short; use at least {_SHORTEST_PASSWORD} characters, because the network can reach it"
-        )
+    def staying_at(self, before: Self) -> Self:
+        """Return these settings for the place of others. A password there is never dropped."""
+        kept = {"listen": before.listen, "password": self.password or before.password}
+        return self.model_copy(update=kept)

@@ -10,6 +10,7 @@ from itertools import islice
 
 from tallyd.adapters.inbox.filenames import REASON
 from tallyd.adapters.inbox.folders import OpenInbox, enter, names_in
+from tallyd.adapters.inbox.incoming import INCOMING
 from tallyd.adapters.inbox.quarantine import DONE, GOING, REJECTED
 from tallyd.adapters.inbox.rejected import RejectedFiles
 
@@ -28,7 +29,9 @@ class InboxRetention:
         before_ns = int(rejected_before.timestamp() * 1e9)
         deleted = self._done(inbox, done_before, most)
         deleted += self._rejected(inbox, before_ns, most - deleted)
-        return deleted + self._going(inbox, before_ns, most - deleted)
+        for folder in (GOING, INCOMING):
+            deleted += self._left_behind(inbox, folder, before_ns, most - deleted)
+        return deleted
 
     def _done(self, inbox: OpenInbox, before: date, most: int) -> int:
         deleted = 0
@@ -51,15 +54,15 @@ class InboxRetention:
             _unlink(one.name + REASON, folder)
         return deleted
 
-    def _going(self, inbox: OpenInbox, before_ns: int, most: int) -> int:
-        """Delete files that a killed process was about to delete."""
+    def _left_behind(self, inbox: OpenInbox, own: str, before_ns: int, most: int) -> int:
+        """Delete files that a killed process was about to delete, or had not received whole."""
         deleted = 0
         with suppress(FileNotFoundError):
-            going = inbox.own(GOING, make=False)
-            for name in names_in(going)[:most]:
-                found = os.stat(name, dir_fd=going, follow_symlinks=False)
+            folder = inbox.own(own, make=False)
+            for name in names_in(folder)[:most]:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 if found.st_ctime_ns < before_ns:
-                    deleted += _unlink(name, going)
+                    deleted += _unlink(name, folder)
         return deleted
 
 

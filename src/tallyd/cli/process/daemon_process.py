@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.logs import LogFile, Logs
@@ -50,6 +51,8 @@ from tallyd.storage.host_beats import HostBeats
 from tallyd.storage.record_retention import RecordRetention
 from tallyd.storage.recovery import damage_problems, open_state
 from tallyd.storage.store import Store
+from tallyd.web.http.service import Service
+from tallyd.web.intake.service import Intake
 from tallyd.web.service import Served
 
 log = logging.getLogger("tallyd")
@@ -84,7 +87,7 @@ class Process:
         self._stats = RunStats()
         self._service_manager = ServiceManager.from_environment()
         self._restart = _how_to_restart(self._service_manager)
-        self._web: Served | None = None
+        self._services: tuple[Service[Any], ...] = ()
         self._clock = Clock()
         self._log_trouble: Problem | None = None
         self._failed = False
@@ -231,8 +234,8 @@ class Process:
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
         self._outside.apply_config(config)
-        if self._web is not None:
-            self._web.apply_config(config)
+        for service in self._services:
+            service.apply_config(config)
 
     def _served(
         self,
@@ -259,7 +262,8 @@ class Process:
             log.info("tallyd started", extra={"config": str(self._config.path), "pid": os.getpid()})
             self._service_manager.ready(daemon.status())
             # Earlier, /healthz would report that tallyd is not healthy.
-            self._web = self._served(store, daemon.other_hosts)
+            page = self._served(store, daemon.other_hosts)
+            self._services = (page, Intake(self._config, now=utc_now))
             self._tick(daemon, store)
         except BaseException:
             # A bug outside of any run. systemd starts a new process, which is safe at any point.
@@ -300,16 +304,16 @@ class Process:
         self._stop.set()
         self._wake.set()
         self._outgoing.end_requests()
-        if self._web is not None:
-            self._web.stop()
+        for service in self._services:
+            service.stop()
 
     def _end_runs(self, daemon: Daemon, executor: ThreadPoolExecutor, *, is_cut_off: bool) -> None:
         executor.shutdown(wait=False, cancel_futures=True)
         is_done = daemon.wait(LONGEST_STOP_S)
         # Only now: a message that is cut off may have arrived, and would then be sent twice.
         self._outgoing.end_messages()
-        if self._web is not None:
-            self._web.close()
+        for service in self._services:
+            service.close()
         if not is_cut_off and (is_done or daemon.wait(DELIVERIES_END_S)):
             daemon.finish()
             log.info("tallyd stopped")
@@ -333,8 +337,8 @@ class Process:
     def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
         self._logs.try_again()
         own = (self._log_trouble,) if self._log_trouble else ()
-        web = self._web.problems() if self._web is not None else ()
-        return (*own, *web, *damage_problems(state_dir))
+        served = (problem for service in self._services for problem in service.problems())
+        return (*own, *served, *damage_problems(state_dir))
 
 
 def _log_file(config: Config) -> LogFile:

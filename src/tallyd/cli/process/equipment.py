@@ -37,6 +37,7 @@ from tallyd.presentation.terminal import complain
 from tallyd.runs.runner import Runner
 from tallyd.runs.toolbox import Progress, Resources, toolbox
 from tallyd.storage.store import Store
+from tallyd.web.intake.service import intake_problems
 from tallyd.web.service import page_problems
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def look_closely(config: Config, known: Config | None = None) -> tuple[ConfigPro
         *executor_problems(config),
         *page_problems(config),
         *_report_problems(config),
+        *intake_problems(config),
     )
 
 

@@ -94,6 +94,18 @@ WEB = AlertKind(
     short=mark("page not available"),
     many=mark("pages"),
 )
+INTAKE = AlertKind(
+    key="tallyd/intake",
+    severity="error",
+    text=mark(
+        "the intake is not available since {since}: {reason}. Cameras cannot send files; tallyd retries "
+        "every minute."
+    ),
+    over=mark("the intake is available"),
+    ends=mark("the intake is available"),
+    short=mark("intake not available"),
+    many=mark("intakes"),
+)
 PART_CRASHED = AlertKind(
     key="tallyd/<part>/crashed",
     severity="error",
@@ -164,6 +176,7 @@ OWN_KINDS = (
     OUT,
     LOG,
     WEB,
+    INTAKE,
     EXECUTOR,
     DOUBLED,
     PART_CRASHED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import hashlib
 import hmac
@@ -63,11 +64,16 @@ Verdict = Literal["right", "wrong", "absent", "busy"]
 class Passwords:
     """Compares passwords in constant time, and says how long to delay the answer to a wrong one.
 
-    So one address can try only a few per second, and slows down nobody else. For one thread.
+    So one address can try only a few per second, and slows down nobody else. `takes_token`: it may also come
+    as `Bearer`. For one thread.
     """
 
-    def __init__(self, password: str, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, password: str, *, monotonic: Callable[[], float], takes_token: bool = False) -> None:
         self._digest = _digest(password)
+        self._schemes: dict[str, Callable[[str], str | None]] = {
+            "basic": _password_of,
+            **({"bearer": _stripped} if takes_token else {}),
+        }
         self._monotonic = monotonic
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
@@ -78,12 +84,25 @@ class Passwords:
         tries = self._of(client)
         if tries.waiting >= MOST_WAITING:
             return "busy"
-        given = _password_of(authorization)
+        scheme, _, credentials = authorization.partition(" ")
+        read = self._schemes.get(scheme.lower())
+        given = read(credentials) if read else None
         if given is not None and hmac.compare_digest(_digest(given), self._digest):
             tries.failures = 0
             return "right"
         tries.failures += 1
         return "wrong"
+
+    async def judge(self, client: str, authorization: str | None) -> Verdict:
+        """Do what `check` does; if it is wrong, a little later."""
+        verdict = self.check(client, authorization)
+        if verdict == "wrong":
+            self.begin_waiting(client)
+            try:
+                await asyncio.sleep(self.delay_s(client))
+            finally:
+                self.end_waiting(client)
+        return verdict
 
     def delay_s(self, client: str) -> float:
         """Return how long to delay the answer to a wrong password: twice as long after each."""
@@ -119,16 +138,17 @@ def _network(client: str) -> str:
     return str(ipaddress.ip_network((int(address), 64), strict=False))
 
 
+def _stripped(token: str) -> str:
+    return token.strip()
+
+
 def _digest(password: str) -> bytes:
     # Of equal length whatever was typed, so that comparing does not reveal the length.
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()
 
 
-def _password_of(authorization: str) -> str | None:
+def _password_of(encoded: str) -> str | None:
     """Return the password of HTTP Basic, with any user name; None if there is none."""
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
     try:
         _user, colon, password = b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -73,18 +72,12 @@ class Gate:
         if self._passwords is None:
             return None
         client = str((scope.get("client") or ("",))[0])
-        verdict = self._passwords.check(client, headers.get("authorization"))
+        verdict = await self._passwords.judge(client, headers.get("authorization"))
         if verdict == "right":
             return None
         if verdict == "busy":
             text = tr("Too many wrong passwords; wait a moment.")
             return _refused(429, text, {"retry-after": "10", **_CLOSE})
-        if verdict == "wrong":
-            self._passwords.begin_waiting(client)
-            try:
-                await asyncio.sleep(self._passwords.delay_s(client))
-            finally:
-                self._passwords.end_waiting(client)
         return _refused(
             401,
             tr(

@@ -1,4 +1,4 @@
-"""Serves the page in a thread of its own, so that no client can cost the pollers anything.
+"""Serves the page or the intake in a thread of its own, so that no client can cost the pollers anything.
 
 It begins, changes, moves and ends with the active config.
 """
@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,10 +22,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tallyd.adapters.state import StateError
 from tallyd.core.language.messages import english
 from tallyd.core.texts import visible
-from tallyd.settings.web import WebSettings
+from tallyd.settings.listen import ListenSettings
 from tallyd.web.http.connection import Guarded
 
 log = logging.getLogger("tallyd")
+
+S = TypeVar("S", bound=ListenSettings)
 
 LONGEST_HEAD_BYTES: Final = 16 * 1024
 AGAIN_AFTER_S: Final = 60.0
@@ -56,10 +58,10 @@ class _Server(uvicorn.Server):
         uvicorns.setLevel(logging.ERROR)  # another page may go on
 
 
-class Page:
+class Page(Generic[S]):
     """What is served at one place. It belongs to the loop in which it is made."""
 
-    def __init__(self, web: WebSettings, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(self, web: S, app: ASGIApp, listening: socket.socket) -> None:
         self.web = web
         self.port = int(listening.getsockname()[1])
         self.url = _url(web.address, self.port)
@@ -71,10 +73,10 @@ class Page:
         """Answer a request with the current settings."""
         await self._app(scope, receive, send)
 
-    def is_at_place_of(self, web: WebSettings) -> bool:
+    def is_at_place_of(self, web: S) -> bool:
         return (web.address, web.port) == (self.web.address, self.web.port)
 
-    def change(self, web: WebSettings, app: ASGIApp) -> None:
+    def change(self, web: S, app: ASGIApp) -> None:
         """Answer with another application from the next request on, also over open connections."""
         self.web, self._app = web, app
 
@@ -83,25 +85,25 @@ class Page:
         self._server.should_exit = True
 
 
-class WebServer:
+class WebServer(Generic[S]):
     """Serves what `make` makes of the settings, in a thread of its own. Any thread may call.
 
-    If that fails, `trouble` says why, and it tries again. A page that moves stays where it was until it
-    listens at the new place.
+    The log names it `what`. If it fails, `trouble` says why, and it tries again. What moves stays where it
+    was until it listens at the new place.
     """
 
     def __init__(
-        self, make: Callable[[WebSettings], ASGIApp], *, again_after_s: float = AGAIN_AFTER_S
+        self, make: Callable[[S], ASGIApp], *, what: str = "page", again_after_s: float = AGAIN_AFTER_S
     ) -> None:
-        self._make = make
+        self._make, self._what = make, what
         self._again_after_s = again_after_s
-        self._wanted: WebSettings | None = None
-        self._page: Page | None = None
-        self._ending: set[Page] = set()
+        self._wanted: S | None = None
+        self._page: Page[S] | None = None
+        self._ending: set[Page[S]] = set()
         self._is_stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="web", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name=what, daemon=True)
         self.trouble: str | None = None
         """Why the page cannot be served now; None: it is served, or not wanted."""
 
@@ -111,7 +113,7 @@ class WebServer:
         page = self._page
         return page.port if page else None
 
-    def want(self, web: WebSettings | None) -> None:
+    def want(self, web: S | None) -> None:
         """Serve with these settings from now on; None: not at all. Returns at once."""
         self._wanted = web
         if web is not None and self._thread.ident is None:
@@ -142,7 +144,7 @@ class WebServer:
             self._changed.clear()
             trouble = await self._try_to_serve(self._wanted)
             if trouble is not None and trouble != self.trouble:
-                log.warning("page not served", extra={"reason": trouble})
+                log.warning("%s not served", self._what, extra={"reason": trouble})
             self.trouble = trouble
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._again_after_s if trouble else None)
@@ -150,7 +152,7 @@ class WebServer:
         if self._ending:
             await asyncio.wait([page.task for page in self._ending])
 
-    async def _try_to_serve(self, web: WebSettings | None) -> str | None:
+    async def _try_to_serve(self, web: S | None) -> str | None:
         """Serve with these settings; return why that is not possible."""
         try:
             return await self._serve(web)
@@ -159,17 +161,17 @@ class WebServer:
         except Exception as error:
             text = english("it crashed ({error}); see the log", error=type(error).__name__)
             if text != self.trouble:  # it tries again and again; once in the log is enough
-                log.exception("page crashed")
+                log.exception("%s crashed", self._what)
             return text
 
-    async def _serve(self, web: WebSettings | None) -> str | None:
+    async def _serve(self, web: S | None) -> str | None:
         page = self._page
         if page is not None and page.task.done():
             self._page = None
             return "its server ended on its own; see the log"
         if web is None:
             if page is not None:
-                log.info("page ends", extra={"url": page.url})
+                log.info("%s ends", self._what, extra={"url": page.url})
             self._leave()
         elif page is not None and page.is_at_place_of(web):
             self._change(page, web)
@@ -177,7 +179,7 @@ class WebServer:
             return await self._move(web)
         return None
 
-    async def _move(self, web: WebSettings) -> str | None:
+    async def _move(self, web: S) -> str | None:
         app = self._make(web)
         try:
             listening = await self._listening(web)
@@ -186,11 +188,10 @@ class WebServer:
         self._leave()
         self._page = Page(web, app, listening)
         self._page.task.add_done_callback(lambda _task: self._changed.set())
-        public = {"public_url": web.public_url} if web.public_url else {}
-        log.info("page served", extra={"url": self._page.url, **public})
+        log.info("%s served", self._what, extra={"url": self._page.url})
         return None
 
-    async def _listening(self, web: WebSettings) -> socket.socket:
+    async def _listening(self, web: S) -> socket.socket:
         """Return a socket that listens. Raises `OSError`."""
         try:
             return listen(web.address, web.port)
@@ -205,16 +206,15 @@ class WebServer:
         await asyncio.wait([page.task for page in own])
         return listen(web.address, web.port)
 
-    def _stay(self, web: WebSettings, why_not: str) -> str:
-        """Leave the page where it is, with all other new settings. A password there is never dropped."""
+    def _stay(self, web: S, why_not: str) -> str:
+        """Leave the page where it is, with all other new settings."""
         page = self._page
         if page is None:
             return why_not
-        kept = {"listen": page.web.listen, "password": web.password or page.web.password}
-        self._change(page, web.model_copy(update=kept))
+        self._change(page, web.staying_at(page.web))
         return f"{why_not}. Until then it stays at {page.url}"
 
-    def _change(self, page: Page, web: WebSettings) -> None:
+    def _change(self, page: Page[S], web: S) -> None:
         if web != page.web:
             page.change(web, self._make(web))
 
@@ -243,20 +243,24 @@ def listen(address: str, port: int) -> socket.socket:
     return found
 
 
-def _why_not(error: OSError, web: WebSettings) -> str:
+def _why_not(error: OSError, web: ListenSettings) -> str:
     place = _place(web.address, web.port)
     if error.errno == errno.EADDRINUSE:
         return english(
-            "{place} is in use by another program (ss -ltnp shows which); stop it, or change web.listen",
+            "{place} is in use by another program (ss -ltnp shows which); stop it, or change {key}.listen",
             place=place,
+            key=web.key,
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return english(
-            "{place} is no address of this machine now; change web.listen, or wait for the network",
+            "{place} is no address of this machine now; change {key}.listen, or wait for the network",
             place=place,
+            key=web.key,
         )
     text = visible(os.strerror(error.errno) if error.errno else str(error)).lower()
-    return english("cannot listen on {place}: {reason}; change web.listen", place=place, reason=text)
+    return english(
+        "cannot listen on {place}: {reason}; change {key}.listen", place=place, reason=text, key=web.key
+    )
 
 
 def _place(address: str, port: int) -> str:
