@@ -142,7 +142,7 @@ def serving(routes: list[Route]) -> Iterator[str]:
 @contextmanager
 def serving_app(app: ASGIApp) -> Iterator[str]:
     """Serve an application on loopback; yields the address."""
-    server = WebServer(lambda _web: app)
+    server: WebServer[WebSettings] = WebServer(lambda _web: app)
     server.want(WebSettings(listen="127.0.0.1:0"))
     try:
         deadline = time.monotonic() + 10

@@ -41,7 +41,7 @@ def at(port: int, *, address: str = "127.0.0.1", password: str | None = None) ->
 
 
 @contextmanager
-def serving(web: WebSettings, *, again_after_s: float = 60.0) -> Iterator[WebServer]:
+def serving(web: WebSettings, *, again_after_s: float = 60.0) -> Iterator[WebServer[WebSettings]]:
     """A server that is asked for; it is not tried again by itself unless that is said."""
     server = WebServer(make, again_after_s=again_after_s)
     server.want(web)

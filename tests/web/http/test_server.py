@@ -30,9 +30,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer]:
+def running(*, port: int = 0, again_after_s: float = 0.2) -> Iterator[WebServer[WebSettings]]:
     made = Gate(app, names=Names("127.0.0.1", ()), passwords=None)
-    server = WebServer(lambda _web: made, again_after_s=again_after_s)
+    server: WebServer[WebSettings] = WebServer(lambda _web: made, again_after_s=again_after_s)
     server.want(WebSettings(listen=f"127.0.0.1:{port}"))
     try:
         yield server
@@ -49,14 +49,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LOOK_EVERY_S", 0.1)
 
 
-def connected(server: WebServer) -> socket.socket:
+def connected(server: WebServer[WebSettings]) -> socket.socket:
     wait_until(lambda: server.port is not None, what="the server")
     found = socket.create_connection(("127.0.0.1", server.port or 0), timeout=20)
     found.settimeout(20)
     return found
 
 
-def said(server: WebServer, sent: bytes) -> bytes:
+def said(server: WebServer[WebSettings], sent: bytes) -> bytes:
     """Return all that comes back for some bytes, until the server closes."""
     with closing(connected(server)) as client:
         client.sendall(sent)
@@ -73,7 +73,7 @@ def rest_of(client: socket.socket) -> bytes:
     return found
 
 
-def is_open_at(server: WebServer, client: socket.socket) -> bool:
+def is_open_at(server: WebServer[WebSettings], client: socket.socket) -> bool:
     """Whether the server holds its end of a connection open. A client that reads nothing cannot see that."""
     ends = [f"0100007F:{port:04X}" for port in (server.port, client.getsockname()[1])]
     rows = map(str.split, Path("/proc/net/tcp").read_text().splitlines())
@@ -215,7 +215,7 @@ def test_a_port_that_is_taken_is_named_and_tried_again() -> None:
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    server = WebServer(lambda _web: app)
+    server: WebServer[WebSettings] = WebServer(lambda _web: app)
     server.want(WebSettings(listen="192.0.2.7:8710", password=Secret("canary-web-5f1c")))
     wait_until(lambda: server.trouble is not None, what="the trouble")
     server.stop()
