@@ -396,6 +396,7 @@ def test_a_duration_has_a_number_and_a_unit(written: str, seconds: float) -> Non
 
 EXAMPLE_ENVIRON = {
     "DIVERA_ACCESSKEY": KEY,
+    "CAMERA_12_PASSWORD": "invented-camera-password",
     "ROCKETCHAT_URL": "https://chat.example/hooks/5f1c0ffee5f1c0ffee/aToken5f1c0ffee5f1c0ffee",
     "TELEGRAM_URL": "tgram://123456789:an-invented_bot_5f1c0ffee/4711/",
     "UPSTREAM_KEY": "canary-upstream-5f1c0ffee",

@@ -45,6 +45,11 @@ class ListenSettings(Strict):
         """The port; 0: any free port."""
         return int(self.listen.rpartition(":")[2])
 
+    @property
+    def public(self) -> dict[str, str]:
+        """What the log says of it, besides where it is served."""
+        return {}
+
     def staying_at(self, before: Self) -> Self:
         """Return these settings for as long as they can only be served at the place of others."""
         return self.model_copy(update={"listen": before.listen})

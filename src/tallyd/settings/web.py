@@ -88,6 +88,11 @@ class WebSettings(ListenSettings):
         public = urlsplit(self.public_url).hostname if self.public_url else None
         return (*self.hosts, *((public,) if public else ()))
 
+    @property
+    def public(self) -> dict[str, str]:
+        """The address that people use."""
+        return {"public_url": self.public_url} if self.public_url else {}
+
     def staying_at(self, before: Self) -> Self:
         """Return these settings for the place of others. A password there is never dropped."""
         kept = {"listen": before.listen, "password": self.password or before.password}

@@ -188,7 +188,7 @@ class WebServer(Generic[S]):
         self._leave()
         self._page = Page(web, app, listening)
         self._page.task.add_done_callback(lambda _task: self._changed.set())
-        log.info("%s served", self._what, extra={"url": self._page.url})
+        log.info("%s served", self._what, extra={"url": self._page.url, **web.public})
         return None
 
     async def _listening(self, web: S) -> socket.socket:
