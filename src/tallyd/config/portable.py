@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-from tallyd.config.document import Document, parse_document, read_document
+from tallyd.config.document import parse_document, read_document
 from tallyd.config.folders import DATA_FOLDER, INSTALLED, installed_folders
 from tallyd.config.model import Config, config_of, without_password
 from tallyd.config.secrets import SecretFiles
+from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 from tallyd.settings.secrets import UNREADABLE_CREDENTIAL
 
 _Place: TypeAlias = "tuple[str | int, ...]"
 _Text: TypeAlias = "tuple[_Place, str]"
 _FOLDERS: Final = ("out", "state", "log")
+_MODE: Final = 0o640
 _PRIVATE_KEY: Final = b"PRIVATE KEY"
 
 
@@ -61,26 +63,11 @@ def without_secrets(config: Config, environ: Mapping[str, str]) -> Portable:
     content = json.loads(document.json)
     parts = {path: json.loads(part.json) for path, part in reader.parts.items()}
     in_parts = [each for part in parts.values() for each in _texts(part) if each[1] in secrets]
-
-    def replaced(found: Sequence[_Text]) -> tuple[Any, Mapping[str, str]]:
-        """Return the config with references instead of these texts, and the references by their secrets."""
-        references = _references((*found, *in_parts), folder)
-        return _replaced(content, {place for place, _ in found}, references), references
-
-    def is_same(found: Sequence[_Text]) -> bool:
-        """Whether the config says the same with references there."""
-        trial, references = replaced(found)
-        unwritten = {folder / written.removeprefix("file:"): value for value, written in references.items()}
-        own = SecretFiles(folder, environ, lenient=True, unwritten=unwritten)
-        try:
-            return config_of(_parsed(trial, config.path), config.path, own).settings == settings
-        except ConfigError:
-            return False
-
+    trial = _Trial(config.path, environ, settings, content, in_parts)
     found = [each for each in _texts(content) if each[1] in secrets]
-    if not is_same(found):  # a password that is also the name of something
-        found = [each for each in found if is_same([each])]
-    portable, references = replaced(found)
+    if not trial.is_same(found):  # a password that is also the name of something
+        found = [each for each in found if trial.is_same([each])]
+    portable, references = trial.replaced(found)
     beside = {
         _below(path, folder): _written(_replaced(part, None, references)) for path, part in parts.items()
     }
@@ -98,7 +85,7 @@ def moved(text: bytes, path: Path, *, zone: str, zone_here: ZoneInfo) -> bytes:
     The folders of the installed service are those of an installed config alone. The time zone stays what it
     was, whatever this machine has: the slots of the past are in it.
     """
-    content = json.loads(parse_document(text, path, mode=0o640).json)
+    content = json.loads(parse_document(text, path, mode=_MODE).json)
     before = json.dumps(content)
     if path == INSTALLED:
         for key, value in installed_folders().items():
@@ -117,7 +104,7 @@ def read_without_secrets(text: bytes, path: Path, beside: Path) -> Config:
 
     `beside` has the files that will be beside it. Raises `ConfigError`.
     """
-    return config_of(parse_document(text, path, mode=0o640), path, _NoSecrets(beside, {}, lenient=True))
+    return config_of(parse_document(text, path, mode=_MODE), path, _NoSecrets(beside, {}, lenient=True))
 
 
 class _NoSecrets(SecretFiles):
@@ -125,6 +112,34 @@ class _NoSecrets(SecretFiles):
 
     def read(self, written: str) -> str:
         return UNREADABLE_CREDENTIAL if self.reference(written) else super().read(written)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A config with references instead of secrets. `in_parts` are the secrets in its parts."""
+
+    path: Path
+    environ: Mapping[str, str]
+    settings: Settings
+    content: Any
+    in_parts: Sequence[_Text]
+
+    def replaced(self, found: Sequence[_Text]) -> tuple[Any, Mapping[str, str]]:
+        """Return the content with references instead of these texts, and the references by their secrets."""
+        references = _references((*found, *self.in_parts), self.path.parent)
+        return _replaced(self.content, {place for place, _ in found}, references), references
+
+    def is_same(self, found: Sequence[_Text]) -> bool:
+        """Whether the config says the same with references there."""
+        content, references = self.replaced(found)
+        folder = self.path.parent
+        unwritten = {folder / written.removeprefix("file:"): value for value, written in references.items()}
+        reader = SecretFiles(folder, self.environ, lenient=True, unwritten=unwritten)
+        document = parse_document(_written(content), self.path, mode=_MODE)
+        try:
+            return config_of(document, self.path, reader).settings == self.settings
+        except ConfigError:
+            return False
 
 
 def _below(path: Path, folder: Path) -> str:
@@ -167,10 +182,6 @@ def _replaced(
         return [_replaced(inner, places, references, (*place, n)) for n, inner in enumerate(value)]
     is_there = isinstance(value, str) and (places is None or place in places)
     return references.get(value, value) if is_there else value
-
-
-def _parsed(content: Any, path: Path) -> Document:
-    return parse_document(_written(content), path, mode=0o640)
 
 
 def _written(content: Any) -> bytes:

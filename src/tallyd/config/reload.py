@@ -87,11 +87,6 @@ def read_note(state: State) -> ActiveConfigNote | None:
     return None if text is None else _STORED.validate_python(json.loads(text))
 
 
-def forget_note(state: State) -> None:
-    """Delete the note of a daemon that ran elsewhere. Raises `StateError`."""
-    state.set_note(_NOTE, None)
-
-
 class ActiveConfig:
     """The active config and the watch on its files.
 

@@ -20,7 +20,6 @@ from tallyd.adapters.state import State, StateError
 from tallyd.config.folders import STATE_FILE, sqlite_file
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
-from tallyd.config.reload import forget_note
 from tallyd.core.errors import BackupError, InboxError, RecordsError
 from tallyd.core.language.messages import english
 from tallyd.storage.backup import OUT, RECORDS, STATE
@@ -129,7 +128,6 @@ def _prepare_state(staged: Path, config: Config, done: Restored) -> None:
     try:
         with closing(State(staged)) as state:
             state.check()
-            forget_note(state)
             out = OutFiles(config.out_dir, is_durable=False)
             with state.together():
                 let_missing_be_written(state, out, since=datetime.min.replace(tzinfo=UTC))
