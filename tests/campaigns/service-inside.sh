@@ -498,7 +498,7 @@ second_boot() {
     expect 'an inbox elsewhere is not touched' [ -e /srv/inbox/waits.json ]
 
     step 'a new machine, from a backup'
-    refused 'it says what it lacks' 1 'divera-key' setup install --restore /root/moved.zip
+    refused 'it says what it lacks' 1 'sudo sh setup.sh allow /srv/dead' setup install --restore /root/moved.zip
     expect 'the config is there' cmp /root/config.json /etc/tallyd/config.json
     expect 'as a file of root, for the service' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
     mkdir -p /etc/systemd/system/tallyd.service.d
