@@ -235,6 +235,9 @@ run_tests() {
     # Without byte code, each worker and each start of tallyd would compile everything again.
     unset PYTHONDONTWRITEBYTECODE
     python -m compileall -q src
+    # pytest compiles the tests with asserts of its own: once, beside the checks that need one processor alone, and not
+    # in each worker at the same time.
+    [ -n "$(find tests -name '*-pytest-*.pyc' -print -quit)" ] || pytest --collect-only -qq >/dev/null 2>&1 &
     # All that the tests write is in one folder, and goes with it. Where memory has room, it is there: databases
     # then wait for no disk.
     room_kb=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)
@@ -249,6 +252,7 @@ run_tests() {
     check 'types' mypy
     check 'imports' lint-imports --no-logo
     check 'packages' python -m pip --disable-pip-version-check check
+    wait
     check 'tests' pytest -n 6 --dist worksteal "$@"
     [ -z "$failed" ] || die "failed: ${failed#, }"
     echo 'Every check passed.'

@@ -24,6 +24,8 @@ from tallyd.core.reading import Problem
 from tallyd.core.schedule.timetable import EVERY_DAY, At
 
 COLUMNS = 80
+_PASSING = re.compile(r"[\d.]+(?=% no data)")
+"""It grows from one look to the next."""
 NAMES = {
     "50101": "Einsatzbereit",
     "50102": "Bedingt einsatzbereit",
@@ -156,7 +158,8 @@ def test_a_long_heading_of_a_report_is_broken_between_words(folder: Folder) -> N
     shown = folder.shown(*COMMANDS["servers"]).splitlines()
     heading = folder.piped(*COMMANDS["servers"]).splitlines()[0]
     assert cell_len(heading) > COLUMNS
-    assert shown[:2] == textwrap.wrap(heading, COLUMNS)
+    wanted = textwrap.wrap(heading, COLUMNS)
+    assert [_PASSING.sub("", line) for line in shown[:2]] == [_PASSING.sub("", line) for line in wanted]
 
 
 def test_names_of_double_width_stand_in_line_and_a_share_is_shown_beside_a_long_name(folder: Folder) -> None:

@@ -149,6 +149,8 @@ def test_a_camera_falls_silent_a_server_goes_stale_divera_goes_down_and_all_come
     for pattern in (silent, again, stale, fresh, BEGINS, ENDS):
         assert len(re.findall(pattern, demo.said)) == 1, demo.said
     assert "Traceback" not in demo.said
+    assert re.search(r"http://127\.0\.0\.1:\d+/world/divera", demo.said), "where to play one by hand"
+    assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)
     files = demo.files("visitors")
     last = json.loads(files[-1].read_text())
     counts = last["counts"]
@@ -236,33 +238,6 @@ def test_further_times_are_written_and_the_daemon_takes_them(start: Callable[...
     assert "added more times of day" in demo.said
     assert "config loaded" in demo.said
     assert "slots missed" not in demo.said
-
-
-@pytest.mark.slow
-def test_an_outage_played_by_hand_is_notified_once_as_is_its_end(
-    start: Callable[..., Running],
-) -> None:
-    # A run that fails takes 3 s: the next slot has not to wait for it, which would be notified too.
-    demo = start(*paced(replace(AT_ONCE, every_s=5), lasts_s=76))
-    control = demo.wait_for(r"http://127\.0\.0\.1:\d+/world/divera")[0]
-    demo.wait_for(A_READING)
-    for mode, logged, message in (
-        ("down", "problem begins key=divera/count/failed", BEGINS),
-        ("ok", "problem resolved key=divera/count/failed", ENDS),
-    ):
-        body = json.dumps({"mode": mode}).encode()
-        with urllib.request.urlopen(control, data=body) as answer:
-            assert answer.status == 200
-        demo.wait_for(logged)
-        demo.wait_for(message)
-    readings = len(re.findall(A_READING, demo.said))
-    wait_until(lambda: len(re.findall(A_READING, demo.said)) > readings + 2)
-    os.killpg(demo.process.pid, signal.SIGINT)
-
-    assert demo.ended() == 0
-    assert len(re.findall(BEGINS, demo.said)) == 1, demo.said
-    assert len(re.findall(ENDS, demo.said)) == 1, demo.said
-    assert re.search(r"^The chat got \d+ messages\.$", demo.said, re.MULTILINE)
 
 
 @pytest.mark.parametrize("written", ["soon", "0s", "-5s", "60"])

@@ -56,7 +56,7 @@ def test_without_a_page_nothing_of_it_is_imported(tmp_path: Path) -> None:
 def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -> None:
     port = free_port()
     with serving_divera() as url:
-        at = every_seconds(2, count=6, first_in_s=5)
+        at = every_seconds(2, count=60)
         path = config(tmp_path, url, web={"listen": f"127.0.0.1:{port}"}, at=at)
         with running(path) as daemon, ExitStack() as stack:
             wait_for_port(port)
@@ -74,7 +74,7 @@ def test_two_hundred_hostile_connections_cost_no_slot_its_time(tmp_path: Path) -
                     client.sendall(kinds[number % 4])
                 except OSError:
                     continue  # cut off already, which is as it should be
-            wait_until(lambda: len(daemon.out_files("divera")) == 6, what="six readings")
+            wait_until(lambda: len(daemon.out_files("divera")) >= 6, what="six readings")
             late_s = [json.loads(path.read_text())["late_s"] for path in daemon.out_files("divera")]
             assert daemon.end() == 0
     assert max(late_s) < HEAD_S, "no slot waits until a hostile connection is cut off"

@@ -248,17 +248,24 @@ def test_a_text_that_doubles_when_it_is_escaped_still_fits_into_rocketchats_limi
     assert len(texts) == (3 if link else 2), "only tallyd cuts: Apprise does not know what is an escape"
 
 
-@pytest.mark.parametrize("text", ["<&" * 2048, "\N{GRINNING FACE}" * 2048], ids=["escaped", "emoji"])
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        pytest.param("<&" * 2048, LINK, id="escaped"),
+        pytest.param("\N{GRINNING FACE}" * 2048, LINK, id="emoji"),
+        pytest.param("\N{GRINNING FACE}" * 2049, "", id="emoji alone"),
+    ],
+)
 def test_characters_that_take_more_room_at_telegram_arrive_whole_and_within_its_limit(
-    telegram: tuple[WebService, Path, RawServer], monkeypatch: pytest.MonkeyPatch, text: str
+    telegram: tuple[WebService, Path, RawServer], monkeypatch: pytest.MonkeyPatch, text: str, link: str
 ) -> None:
     api, ca_file, proxy = telegram
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     channels = warm_channels(proxy=proxy.url)
     api.posted.clear()
-    channels.deliver(TELEGRAM, replace(MESSAGE, text=text, link=LINK))
+    channels.deliver(TELEGRAM, replace(MESSAGE, text=text, link=link))
     posted = [each.json["text"] for each in api.posted]
     assert not any(re.search("&(?!(lt|amp);)", each) for each in posted), "no entity is cut"
     shown = [html.unescape(each) for each in posted]
-    assert "".join(shown) == f"{text}\n{LINK}"
+    assert "".join(shown) == text + (f"\n{link}" if link else "")
     assert max(len(each.encode("utf-16-le")) // 2 for each in shown) <= 4096

@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,7 @@ from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.migration import COMMAND, RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.migration_main import configured
+from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.tables import KNOWN_REVISIONS, REVISION, VERSION_TABLE
 from tallyd.core.errors import RecordsError
 
@@ -45,6 +47,22 @@ def test_tables_come_from_nothing_once(empty_url: str) -> None:
     assert set(records.counts(*DAY)) == {"12"}
     database.close()
     database.close()
+
+
+USES: dict[str, Callable[[PollerRecords], object]] = {
+    "reading": lambda records: records.counts(*DAY),
+    "storing": lambda records: records.ingest([visitor_file("a", IN)], now=NOW, keep_rows=True),
+    "deleting": lambda records: records.prune(NOW, most=1),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_the_first_use_creates_the_tables_whatever_it_is(
+    tmp_path: Path, use: Callable[[PollerRecords], object]
+) -> None:
+    with closing(Database(f"sqlite:///{tmp_path}/records.db", prepares=True)) as database:
+        use(database.records("x"))
+        assert database.revision() == REVISION
 
 
 def _schema(path: Path) -> list[tuple[str, ...]]:
