@@ -29,10 +29,12 @@ from tallyd.core.errors import SourceError
 from tallyd.core.panels import Board
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At
+from tallyd.core.states import State
 from tallyd.pollers.visitors.alerts.alert_kinds import NO_FILES
 from tallyd.presentation.boards import Chapter
 from tallyd.reporting.reporter import StoredReporter
 from tallyd.reporting.summary import Summary, message_of
+from tallyd.reporting.table import reports_table
 
 OPS, MAIL = "json://ops.example/x", "json://mail.example/x"
 WEEKLY = {"at": "07:00", "period": "last-week", "channels": ["ops"], "dir": "reports"}
@@ -192,10 +194,17 @@ def test_a_channel_that_is_down_gets_the_report_when_it_is_back(tmp_path: Path) 
         world.run(minutes=20, least_s=60)
         assert reports(world) == []
         assert [alert.key for alert in world.state.alerts.open()] == ["report.weekly/ops/unsent"]
+        (row,) = reports_table(world.config, world.state, now=world.clock.now()).rows
+        assert row == (
+            *("weekly", "2026-11-16 to 2026-11-22", at("2026-11-23 07:00"), State("warning", "waits")),
+            *("ops", at("2026-11-30 07:00"), "chat.example: connection refused"),
+        )
         world.chats.down.clear()
         world.run(minutes=10, least_s=60)
         assert len(reports(world)) == 1
         assert world.state.alerts.open() == ()
+        (row,) = reports_table(world.config, world.state, now=world.clock.now()).rows
+        assert (row[3], row[-1]) == (State("fine", "accepted"), "")
 
 
 def test_a_folder_that_cannot_be_written_is_an_alert_with_a_command_and_the_report_follows(

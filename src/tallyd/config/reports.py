@@ -11,7 +11,6 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from tallyd.contract.board import Past
 from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found, Poller
@@ -154,11 +153,6 @@ class Report(Poller):
         first, last = (date.fromisoformat(str(days[key])) for key in ("from", "to"))
         _reporter(tools).send(self._asked(tools.poller, first, last), message.ssid)
         return Accepted("")
-
-    def now_board(self, past: Past) -> Board:
-        """Return the last report, and what became of it."""
-        last = past.last_reading()
-        return Board() if last is None or last.body is None else self.reading_board(last.body)
 
     def reading_board(self, content: Facts) -> Board:
         """Return the days, the files and the problems of one report."""

@@ -95,7 +95,9 @@ class Cards:
             context.alerts().values(), key=lambda each: (each.severity, each.since, each.key)
         ):
             if alert.over_at is None:
-                self._alerts.setdefault(key_segments(alert.key)[0], []).append(alert)
+                # Alerts without a card, such as those of reports, stand at the top of the page.
+                poller = key_segments(alert.key)[0]
+                self._alerts.setdefault(poller if poller in pollers else OWN, []).append(alert)
 
     def card(self, name: str, view: View, subject: str = "") -> Card:
         """Return a configured poller or one subject of it, to be shown by a view, which may be of a group."""

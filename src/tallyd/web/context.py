@@ -18,6 +18,7 @@ from tallyd.core.language.messages import tr
 from tallyd.core.leader import Leader
 from tallyd.core.panels import StateTimeline, Table
 from tallyd.core.timeline import borders_of
+from tallyd.reporting.table import reports_table
 from tallyd.runs.stats import RunStats
 from tallyd.storage.past import StoredPast, past_of
 from tallyd.storage.shown import Shown
@@ -68,6 +69,10 @@ class Context:
     def hosts_table(self) -> Table:
         """Return the other daemons on the database."""
         return hosts_table(self.hosts(), now=self.now())
+
+    def reports_table(self) -> Table:
+        """Return the reports that come by themselves. Raises `StateError`."""
+        return reports_table(self.config(), self.state, now=self.now())
 
     def past(self, poller: str) -> StoredPast:
         """Return what is stored of a configured poller."""

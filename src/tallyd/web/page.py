@@ -89,6 +89,7 @@ class Page:
                 "days": {name: self._history.last_day(name) for name in self._pollers},
                 "incidents": last_lines(self._context),
                 "own": self._context.own_states(),
+                "reports": self._context.reports_table(),
                 "hosts": self._context.hosts_table(),
                 "view": View(zone=zone, now=now, most_rows=MOST_OWN, query=query),
             }

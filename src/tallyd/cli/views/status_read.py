@@ -20,6 +20,7 @@ from tallyd.cli.shared import Place, utc_now
 from tallyd.cli.views.other_hosts import other_hosts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
+from tallyd.config.reports import PREFIX
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
@@ -31,6 +32,7 @@ from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
 from tallyd.presentation.invocation import called_here
+from tallyd.reporting.table import reports_table
 from tallyd.storage.past import past_of
 from tallyd.storage.shown import Shown
 
@@ -168,9 +170,12 @@ def _read(config: Config, state: State, now: datetime) -> tuple[tuple[Now, ...],
     open_keys, _ = state.alerts.standing_keys()
     found, shown = [], Shown()
     with closing(RecordsReader(config.database_url)) as reader:
-        for name, poller in config.sources.items():
+        for name, poller in config.settings.pollers.items():
             past = past_of(name, config, state, reader, now=now, open_keys=open_keys)
             found.append(Now(poller=name, zone=past.zone, board=shown.now(poller, past)))
+        if config.settings.reports:
+            table = reports_table(config, state, now=now)
+            found.append(Now(poller=f"{PREFIX}*", zone=config.zone, board=Board(panels=(table,))))
         return tuple(found), other_hosts(config, reader, now=now)
 
 
