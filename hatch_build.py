@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCE = Path(__file__).parent / "src"
+SAME_FOR_ALL = datetime(2000, 1, 1, tzinfo=UTC)
 LOCALE = SOURCE / "tallyd" / "core" / "language" / "locale"
 
 
@@ -27,6 +29,7 @@ def compile_catalogs() -> None:
             continue
         with source.open("rb") as content:
             found = read_po(content, abort_invalid=True)
+        found.creation_date = SAME_FOR_ALL  # else that of the build, and no two wheels are equal
         part = compiled.with_suffix(f".{id(found)}.part")
         with part.open("wb") as file:
             write_mo(file, found)

@@ -1,6 +1,7 @@
 """The unit of the service: what systemd itself says of it, and that it fits the code."""
 
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -98,10 +99,29 @@ def test_it_runs_what_is_installed(service: dict[str, str]) -> None:
     assert str(places.log) == f"/var/log/{service['LogsDirectory']}"
 
 
+def wheel_of(source: Path, folder: Path) -> Path:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_same_source_makes_the_same_wheel_wherever_and_whenever_it_is_built(tmp_path: Path) -> None:
+    ours, copy = wheel_of(_ROOT, tmp_path / "one"), tmp_path / "copy"
+    for name in ("src", "docs"):
+        shutil.copytree(
+            _ROOT / name,
+            copy / name,
+            copy_function=shutil.copyfile,
+            ignore=shutil.ignore_patterns("__pycache__", "*.mo"),
+        )
+    for path in filter(Path.is_file, _ROOT.iterdir()):
+        shutil.copyfile(path, copy / path.name)
+    assert wheel_of(copy, tmp_path / "two").read_bytes() == ours.read_bytes()
+
+
 def test_a_wheel_carries_it_and_the_man_page(unit_text: str, tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=_ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = wheel_of(_ROOT, tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read("tallyd/cli/service/tallyd.service").decode() == unit_text
         shared = {name: archive.read(f"tallyd-{__version__}.data/data/share/{name}") for name in SHARED}

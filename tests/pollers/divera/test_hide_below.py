@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.hiding import GAPS, attacked
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 
 Table = tuple[int, ...]
@@ -263,3 +264,10 @@ def test_beside_a_single_shown_status_hidden_ones_hide_all_qualifications() -> N
 
 def test_where_no_count_is_shown_no_qualification_is() -> None:
     assert hide_qualifications({"1": {"2": 6}}, shown={}, k=3) == {}
+
+
+def test_who_compares_file_with_file_finds_less_than_by_a_rule_that_hides_only_small_counts() -> None:
+    right, sure = attacked("hide_below", GAPS["six hours"], alerts=True, units=20, seed=1)
+    naive_right, naive_sure = attacked("nulls", GAPS["six hours"], alerts=True, units=20, seed=1)
+    assert right < naive_right - 0.1
+    assert sure < naive_sure / 2
