@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -15,18 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from adapters.records.samples import IN, visitor_file
 from support.gates import Gates
 from support.past import Past, write_config
+from tallyd.adapters.inbox import Folder
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.cli.actions.backup import backup
 from tallyd.cli.actions.restore import restore
+from tallyd.config.active_file import write_active
+from tallyd.config.model import load
 from tallyd.contract.corrections import Correction
 from tallyd.core.errors import EXIT_CONFIG, EXIT_OK, EXIT_PROBLEM, ConfigError
 from tallyd.core.hosts import Host
+from tallyd.core.reading import Json
 
 Said = Callable[[], tuple[str, str]]
 KEY, USER = "canary-key-8f3a", "florian-canary"
@@ -214,6 +220,19 @@ def test_the_log_of_another_database_is_not_applied_to_a_restored_one(old: Path,
     assert "state.db-wal is left of another database; move it away" in said()[1]
 
 
+def test_state_db_is_there_only_once_everything_else_is(old: Path, tmp_path: Path, said: Said) -> None:
+    file, new = save(old), tmp_path / "new"
+    (new / "out").mkdir(parents=True)
+    (new / "out" / "divera").write_text("in the way")
+    assert restore(new / "config.json", str(file)) == EXIT_PROBLEM
+    assert "cannot write" in said()[1]
+    assert {path.name for path in (new / "state").iterdir()} == {"records.db", "lock"}
+    assert not (new / "config.json").exists()
+    (new / "out" / "divera").unlink()
+    assert restore(new / "config.json", str(file)) == EXIT_OK
+    assert (new / "state" / "state.db").exists()
+
+
 def test_a_running_daemon_is_named_and_not_disturbed(old: Path, said: Said) -> None:
     file = save(old)
     shutil.rmtree(old / "state")
@@ -256,6 +275,83 @@ def test_databases_on_a_server_are_named_and_not_in_it(tmp_path: Path, said: Sai
     err = said()[1]
     assert "Not in it: state.url, which is on a server" in err
     assert "Not in it: database.url, which is on a server" in err
+
+
+def nowhere(folder: Path) -> str:
+    return str(folder / "missing" / "x.zip")
+
+
+def damaged(folder: Path) -> str:
+    (folder / "state" / "records.db").write_bytes(b"SQLite format 3\0" + bytes(4096))
+    return str(folder / "x.zip")
+
+
+def another(folder: Path) -> str:
+    locks = folder / "state" / "locks"
+    locks.mkdir()
+    FileLock(locks / "backup.lock").take()  # until the process ends
+    return str(folder / "x.zip")
+
+
+def moved_state(folder: Path) -> str:
+    write_active(load(folder / "config.json", environ={}), restart="start it again")
+    write_config(folder, state={"dir": "elsewhere"})
+    return str(folder / "x.zip")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param(nowhere, "cannot write", id="no folder"),
+        pytest.param(damaged, "records.db can't be copied", id="damaged"),
+        pytest.param(another, "another backup is being made now", id="at the same time"),
+        pytest.param(moved_state, "state.dir changed; applies at the next start", id="a change to come"),
+    ],
+)
+def test_a_backup_that_fails_leaves_no_file(
+    old: Path, said: Said, change: Callable[[Path], str], why: str
+) -> None:
+    file = change(old)
+    assert backup(old / "config.json", file, is_private=False, with_out=False) == EXIT_PROBLEM
+    assert why in said()[1]
+    assert [path.name for path in old.iterdir() if "x.zip" in path.name] == []
+    assert not (old / "state" / ".backup").exists()
+
+
+def test_a_copy_leaves_the_daemon_room_on_the_disk(
+    old: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(old)._replace(free=64 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: full)
+    file = str(old / "x.zip")
+    assert backup(old / "config.json", file, is_private=False, with_out=False) == EXIT_PROBLEM
+    assert "not enough room for the copy of a database" in said()[1]
+
+
+def test_what_the_config_names_and_is_not_in_it_is_named(old: Path, said: Said) -> None:
+    (old / "key").write_text(KEY)
+    divera: dict[str, Json] = {"kind": "divera", "accesskey": "file:key", "at": ["08:00"]}
+    write_config(old, pollers={"divera": divera})
+    save(old)
+    assert f"Not in it: {old / 'key'}. Keep copies" in said()[1]
+    assert members(save(old, file="y.zip", is_private=True))["beside/key"] == KEY.encode()
+    assert "Not in it" not in said()[1]
+
+
+def test_a_pipe_and_a_terminal_are_no_files(old: Path, monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        with pytest.raises(typer.Exit):
+            restore(old / "config.json", "-")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(typer.Exit):
+        backup(old / "config.json", "-", is_private=False, with_out=False)
+    assert said()[1].splitlines() == [
+        "tallyd: restore reads a file, not a pipe: restore FILE, or restore - < FILE",
+        "tallyd: a backup is no text; redirect it: backup - > FILE",
+    ]
 
 
 def test_without_a_past_there_is_nothing_to_back_up(tmp_path: Path, said: Said) -> None:
@@ -303,8 +399,15 @@ def test_files_that_were_ingested_after_the_backup_come_back_and_count_once(
     gates.write("visitors", b"", name="ignored.txt")
     assert gates.tallyd("once", "visitors", "--job", "sweep").returncode == 0
     assert gates.waiting() == ["ignored.txt"]
+    other = Folder(gates.inbox, own_source="visitors")
+    other.take_lock()
     shutil.move(gates.folder / "state", tmp_path / "damaged")
     assert restore(gates.config, str(file)) == EXIT_OK
+    assert "visitors: " in (err := said()[1])
+    assert "is the inbox of another tallyd" in err
+    assert gates.waiting() == ["ignored.txt"]
+    other.close()
+    assert restore(gates.config, str(file)) == EXIT_PROBLEM, "everything else is there"
     assert "visitors: 1 file ingested after the backup moved back" in said()[0]
     assert gates.waiting() == ["c.json", "ignored.txt"]
     sweep, report = json.loads(gates.tallyd("once", "visitors").stdout)

@@ -79,6 +79,10 @@ class NewArchive:
         """Write the manifest, and complete the archive."""
         with self._zip.open(_MANIFEST, "w") as target:
             target.write(_MANIFEST_JSON.dump_json(manifest, indent=1))
+        self.close()
+
+    def close(self) -> None:
+        """End the archive; without a manifest, it is not complete. A further call does nothing."""
         self._zip.close()
 
     def _add(self, name: str, source: BinaryIO) -> None:

@@ -21,6 +21,7 @@ from tallyd.config.folders import STATE_FILE, sqlite_file
 from tallyd.config.jobs import tasks_of
 from tallyd.config.model import Config
 from tallyd.core.errors import BackupError, InboxError, RecordsError
+from tallyd.core.inbox_spec import InboxNeeded
 from tallyd.core.language.messages import english
 from tallyd.storage.backup import OUT, RECORDS, STATE
 from tallyd.storage.out_writer import OutWriter
@@ -143,22 +144,23 @@ def _prepare_state(staged: Path, config: Config, done: Restored) -> None:
 
 def _put_back_files(archive: Archive, config: Config, done: Restored) -> None:
     """Move files back into the inboxes that were ingested after the backup: the ledger does not know them."""
-    for poller, path in config.inboxes.items():
-        if path.is_dir() and config.settings.database.url.is_known:
+    if not config.settings.database.url.is_known:
+        return
+    for poller, source in config.settings.pollers.items():
+        needed = source.inbox_needed(poller)
+        if needed is not None and (config.data_dir / needed.path).is_dir():
             try:
-                if count := _put_back(archive, config, poller, path):
+                if count := _put_back(archive, config, poller, needed):
                     done.put_back[poller] = count
             except (InboxError, RecordsError) as error:
                 done.troubles.append(f"{poller}: {error.text}")
 
 
-def _put_back(archive: Archive, config: Config, poller: str, path: Path) -> int:
+def _put_back(archive: Archive, config: Config, poller: str, needed: InboxNeeded) -> int:
     from tallyd.adapters.inbox import Folder  # noqa: PLC0415 # as the next one
     from tallyd.adapters.records.database import Database  # noqa: PLC0415 # SQLAlchemy costs a second
 
-    needed = config.settings.pollers[poller].inbox_needed(poller)
-    if needed is None:
-        return 0
+    path = config.data_dir / needed.path
     folder = Folder(path, own_source=needed.source, pattern=needed.pattern, is_mount=needed.is_mount)
     with closing(folder), closing(Database(config.database_url)) as database:
         if not database.has_tables():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -41,8 +41,7 @@ def backup(path: Path, file: str, *, is_private: bool, with_out: bool) -> int:
             return EXIT_PROBLEM
         try:
             portable = (whole if is_private else without_secrets)(config, os.environ)
-            with _opened(file) as target:
-                archive = NewArchive(target)
+            with _opened(file) as target, closing(NewArchive(target)) as archive:
                 made = make_backup(
                     config, archive, portable, is_private=is_private, with_out=with_out, now=utc_now
                 )
