@@ -21,6 +21,7 @@ from tallyd.contract.job import Job
 from tallyd.contract.poller import Found, Poller
 from tallyd.contract.reads import Reads
 from tallyd.contract.toolbox import Toolbox
+from tallyd.core.alerts.daemon_alerts import CLOCK
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.alerts.message import Message
@@ -152,6 +153,9 @@ def test_a_report_of_a_bad_week_names_what_was_wrong_in_the_language_of_each_cha
         written = json.loads(out.read_text("utf-8"))
         assert (written["from"], written["to"], written["incidents"]) == ("2026-11-16", "2026-11-22", 1)
         assert written["report"]["by_ssid"]["mail"]["state"] == "sent"
+        (report,) = world.config.settings.reports.values()
+        shown = {stat.key: stat.value for stat in report.reading_board(written).stats}
+        assert (shown["channels"], shown["to"]) == ("ops: accepted, mail: accepted", "2026-11-22")
 
 
 def test_after_an_outage_the_newest_report_is_caught_up_and_older_ones_are_recorded_as_missed(
@@ -273,8 +277,11 @@ def test_problems_that_are_alike_are_one_and_the_longest_come_first(tmp_path: Pa
             view("32", "2026-11-19 12:00", "2026-11-19 12:01"),
         ),
     )
-    summary = Summary(name="weekly", chapters=(chapter,), own=())
-    assert message_of(load(path, environ={}), summary).text.splitlines()[1] == (
-        "- park: 1,204 in. 5 problems: 23: no files (12 h), 12: no files (2 h, 2 times), 24: no files (1 h), "
-        "and 1 more."
-    )
+    longest = "23: no files (12 h), 12: no files (2 h, 2 times), 24: no files (1 h)"
+    clock = replace(view("12", "2026-11-20 10:00", "2026-11-20 10:20"), kind=CLOCK)
+    summary = Summary(name="weekly", chapters=(chapter,), own=(clock,))
+    assert message_of(load(path, environ={}), summary).text.splitlines() == [
+        "[box] report weekly, 2026-11-16 to 2026-11-22 (Europe/Berlin): 6 problems",
+        f"- park: 1,204 in. 5 problems: {longest}, and 1 more.",
+        "- tallyd: 1 problem: clock wrong (20 min).",
+    ]

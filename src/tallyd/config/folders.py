@@ -9,6 +9,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
+from tallyd.config.problems import place_of
+from tallyd.config.reports import Report
 from tallyd.core.errors import ConfigProblem
 
 INSTALLED = Path("/etc/tallyd/config.json")
@@ -48,6 +50,12 @@ def digest_of_url(url: str) -> str:
         return os.path.realpath(url.removeprefix(_SQLITE))
     # A slow digest: a short password could be guessed from a fast one.
     return hashlib.scrypt(url.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
+
+
+def report_dirs(reports: Mapping[str, Report], data_dir: Path) -> dict[str, Path]:
+    """Return the folders of reports, by their places in the config."""
+    dirs = {place_of(("reports", name, "dir")): each.dir for name, each in reports.items()}
+    return {place: data_dir / folder for place, folder in dirs.items() if folder is not None}
 
 
 def inbox_problems(

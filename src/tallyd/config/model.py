@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from tallyd.adapters.host_zone import read_host_zone
 from tallyd.config.document import Document, read_document
 from tallyd.config.effective import Effective, alert_policy, effective_of
-from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, inbox_problems
+from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, inbox_problems, report_dirs
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.reports import PREFIX
 from tallyd.config.secrets import SecretFiles
@@ -106,11 +106,7 @@ class Config:
     @property
     def report_dirs(self) -> dict[str, Path]:
         """The folders of reports, by their places in the file."""
-        return {
-            place_of(("reports", name, "dir")): self.data_dir / report.dir
-            for name, report in self.settings.reports.items()
-            if report.dir is not None
-        }
+        return report_dirs(self.settings.reports, self.data_dir)
 
     @property
     def zone(self) -> ZoneInfo:

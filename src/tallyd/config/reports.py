@@ -18,12 +18,13 @@ from tallyd.contract.reporter import ReportAsked, Reporter, ReportFormat
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import CRASHED, FAILED, MISSED, UNSENT
-from tallyd.core.language.messages import mark, tr
+from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.outbox import report_json
 from tallyd.core.panels import Board, Stat
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.parts import Part, part_before
 from tallyd.core.schedule.timetable import EVERY_DAY, At
+from tallyd.core.texts import items_text
 from tallyd.settings.alerting import AlertSettings, ChannelName, TextSettings
 from tallyd.settings.types import Days, FolderPath, TimeOfDay, as_tuple, wrong
 
@@ -155,12 +156,13 @@ class Report(Poller):
         return Accepted("")
 
     def reading_board(self, content: Facts) -> Board:
-        """Return the days, the files and the problems of one report."""
+        """Return the days and the files of one report, and which channels have accepted it."""
         files = content.get("files")
         shown = {
             "from": (tr("from"), str(content.get("from"))),
             "to": (tr("to"), str(content.get("to"))),
             "files": (tr("files"), ", ".join(map(str, files)) if isinstance(files, list) else ""),
+            "channels": (tr("channels"), self._accepted_by(content.get("report"))),
         }
         return Board(
             panels=tuple(
@@ -168,6 +170,22 @@ class Report(Poller):
                 for key, (name, value) in shown.items()
                 if value
             )
+        )
+
+    def _accepted_by(self, report: Json) -> str:
+        """Return `ops: accepted, mail: waits (connection refused)`; empty if nothing was sent."""
+        if not isinstance(report, dict):
+            return ""
+        by_channel = report.get("by_ssid") or {self.channels[0]: report}
+        return items_text(
+            tr(
+                "{channel}: {state}[ ({answer})]",
+                channel=channel,
+                state=translation("accepted" if outcome["state"] == "sent" else "waits"),
+                answer=translated(str(outcome["answer"] or "")),
+            )
+            for channel, outcome in (by_channel.items() if isinstance(by_channel, dict) else ())
+            if isinstance(outcome, dict)
         )
 
     def _run(self, slot: Slot, tools: Toolbox) -> tuple[Reading, ...]:
