@@ -111,6 +111,9 @@ without_systemd() {
     expect 'purge' setup uninstall --purge
     nothing_left
     expect 'uninstalling what is not there is fine' setup uninstall
+    step 'a Debian package of the same'
+    expect 'dpkg-deb' env VENV=/home/alice/venv COMPRESSION=none sh /src/packaging/deb.sh /root
+    expect 'nothing in it leads back to the home' is "$(dpkg-deb --fsys-tarfile /root/tallyd_*.deb | tar -xO --wildcards '*.pth' '*/pyvenv.cfg' '*/bin/*' 2>/dev/null | grep -c /home/alice)" 0
     expect 'the source is as it was' is "$(find /src ! -user root -o -name '*.egg-info' -o -name build)" ''
     userdel --remove alice
 }
@@ -498,7 +501,7 @@ second_boot() {
     expect 'an inbox elsewhere is not touched' [ -e /srv/inbox/waits.json ]
 
     step 'a new machine, from a backup'
-    refused 'it says what it lacks' 1 'sudo sh setup.sh allow /srv/dead' setup install --restore /root/moved.zip
+    refused 'it says what it lacks' 1 'sudo tallyd service allow /srv/dead' setup install --restore /root/moved.zip
     expect 'the config is there' cmp /root/config.json /etc/tallyd/config.json
     expect 'as a file of root, for the service' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
     mkdir -p /etc/systemd/system/tallyd.service.d
@@ -508,6 +511,31 @@ second_boot() {
     expect 'and runs' runs
     expect 'with its readings' readings_are 1
     expect 'and its files' test -n "$(find /var/lib/tallyd/out/divera -name '20*.json')"
+
+    step 'a Debian package: over the service of setup.sh, upgraded, removed, purged'
+    expect 'it installs' dpkg --install /root/tallyd_*.deb
+    expect 'as an upgrade' has 'Upgraded from' "$(cat /tmp/expect)"
+    expect 'and runs' runs
+    expect 'with its readings' readings_are 1
+    before=$(current)
+    break_config
+    expect 'an upgrade that rejects the config fails' not dpkg --install /root/tallyd_*.deb
+    expect 'and the one before runs' is "$(current) $(property ActiveState)" "$before active"
+    mend_config
+    expect 'mended, it is installed' dpkg --configure tallyd
+    expect 'another release' not is "$(current)" "$before"
+    expect 'a shell completes' has privacy-check "$(COMP_WORDS='tallyd pri' COMP_CWORD=1 _TALLYD_COMPLETE=complete_bash tallyd)"
+    expect 'removed, it keeps config and data' dpkg --remove tallyd
+    expect 'as they were' [ -s /etc/tallyd/config.json -a -s /var/lib/tallyd/state/state.db ]
+    for place in /opt/tallyd /usr/lib/tallyd /usr/local/bin/tallyd /etc/systemd/system/tallyd.service; do
+        expect "gone: $place" [ ! -e "$place" ]
+    done
+    install -D /dev/null /var/lib/tallyd/inbox/waits.json
+    expect 'a purge is refused while a file waits' not dpkg --purge tallyd
+    expect 'and keeps it' [ -e /var/lib/tallyd/state/state.db ]
+    rm /var/lib/tallyd/inbox/waits.json
+    expect 'without one it is done' dpkg --purge tallyd
+    nothing_left
 }
 
 case $1 in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,13 +42,14 @@ def _offered(
 
 @pytest.fixture
 def park(tmp_path: Path) -> Path:
-    """A folder with a config, and a state with an open alert, a resolved one, a mute and an ended one."""
+    """A folder with a config, and a state with an open alert, others, a mute and an ended one."""
     write_config(tmp_path, channels=_CHANNELS)
     (tmp_path / "state").mkdir()
     with closing(State(tmp_path / "state" / "state.db")) as state:
-        for key, over_at in (("divera/count/failed", None), ("divera/count/few", _AT)):
-            alert = Alert(key=key, text="x", severity="error", since=_AT, raised_at=_AT, over_at=over_at)
-            state.alerts.put(alert)
+        open_one = Alert(key="divera/count/failed", text="x", severity="error", since=_AT, raised_at=_AT)
+        state.alerts.put(open_one)
+        state.alerts.put(replace(open_one, key="divera/count/few", over_at=_AT))
+        state.alerts.put(replace(open_one, key="divera/count/late", raised_at=None))  # waits to be raised
         until = datetime.now(UTC) + timedelta(days=1)
         for pattern in ("apps/*", "park/*"):
             state.notifications.mute(pattern, since=_AT, until=until, why="", by="alice")

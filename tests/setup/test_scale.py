@@ -46,13 +46,17 @@ def test_dask_knows_each_option_that_it_is_given(file: Path) -> None:
             assert option in done.stdout, f"dask {command} has no {option}"
 
 
-def test_the_containers_are_what_the_files_beside_them_say() -> None:
-    services: dict[str, Any] = yaml.safe_load((_SCALE / "compose.yaml").read_text())["services"]
-    assert set(services) == {"postgres", "scheduler", "worker"}
-    build = services["scheduler"]["build"]
-    assert (_SCALE / build["context"]).resolve() == _ROOT
+@pytest.mark.parametrize(
+    ("folder", "names"),
+    [(_SCALE, ["postgres", "scheduler", "worker"]), (_ROOT / "packaging", ["tallyd"])],
+    ids=["cluster", "daemon"],
+)
+def test_the_containers_are_what_the_files_beside_them_say(folder: Path, names: list[str]) -> None:
+    services: dict[str, Any] = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    assert list(services) == names
+    (build,) = (each["build"] for each in services.values() if "build" in each)
+    assert (folder / build["context"]).resolve() == _ROOT
     assert (_ROOT / build["dockerfile"]).is_file()
     for each in services.values():
         assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ())), "open to everybody"
-    copied = (_SCALE / "Dockerfile").read_text()
-    assert "--require-hashes --only-binary :all: -r requirements-dask.txt" in copied
+    assert (_ROOT / build.get("args", {}).get("LOCK", "requirements.txt")).is_file()

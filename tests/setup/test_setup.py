@@ -39,7 +39,8 @@ _COMMAND = _ROOT / "src/tallyd/cli/service/tallyd.sh"
 @pytest.fixture
 def scripts() -> list[str]:
     return [
-        *map(str, [_SETUP, _COMMAND, _ROOT / ".ci/run"]),
+        *map(str, [_SETUP, _COMMAND, _ROOT / ".ci/run", _ROOT / "packaging/deb.sh"]),
+        *map(str, sorted((_ROOT / "packaging/debian").glob("p*"))),
         *map(str, sorted((_ROOT / "tests/campaigns").glob("*.sh"))),
     ]
 

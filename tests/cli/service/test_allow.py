@@ -83,3 +83,7 @@ def test_systemd_has_not_a_word_to_say_of_it(folder: str, tmp_path: Path) -> Non
 def test_check_reads_the_folder_out_of_it(folder: str, tmp_path: Path) -> None:
     (tmp_path / "allow-x.conf").write_text(drop_in(Path(folder)))
     assert allowed_folders(tmp_path) == [Path(folder)]
+
+
+def test_nothing_in_the_name_of_a_folder_means_anything_to_systemd() -> None:
+    assert drop_in(Path('/srv/100%h "x"\\y')).endswith('ReadWritePaths="-/srv/100%%h \\"x\\"\\\\y"\n')

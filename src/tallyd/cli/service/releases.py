@@ -107,12 +107,10 @@ def copy_environment(venv: Path, *, python: str, seen_as: Path | None = None) ->
         path_file.unlink()  # it may add a folder in a home
     if (shared := Path(sys.prefix, "share")).is_dir():
         must("cp", "-R", "--", shared, venv)
-    place = seen_as or venv
     script = venv / "bin/tallyd"
-    script.write_text(_SCRIPT.format(python=place / "bin/python"), "utf-8")
+    script.write_text(_SCRIPT.format(python=(seen_as or venv) / "bin/python"), "utf-8")
     script.chmod(0o755)
-    # The service cannot write byte code there.
-    run(python, "-m", "compileall", "-q", *(("-f", "-s", venv, "-p", place) if seen_as else ()), target)
+    run(python, "-m", "compileall", "-q", target)  # the service cannot write byte code there
 
 
 def _copy(venv: Path) -> None:
