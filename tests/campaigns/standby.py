@@ -4,7 +4,8 @@
     python tests/campaigns/standby.py --short
 
 Each round disturbs the one that works: SIGKILL, SIGTERM, SIGSTOP until the other one has taken over and then
-SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, a restart of the database. No slot
+SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, the same until another daemon has
+taken over, a restart of the database. No slot
 may be counted twice or lost in silence, no notice lost, and nobody may change anything after another one took
 over. `--short` uses a short lease, and expects of two wrong variants that they fail. Exit status 1 if not.
 """
@@ -28,7 +29,8 @@ from support.divera_server import divera_server
 from support.standby_pair import KINDS, Pair
 
 SHORT_LEASE_S = 3
-SHORT = ("freeze", "hold", "kill", "restart", "stop")
+SHORT = ("freeze", "hold", "kill", "late", "restart", "stop")
+VARIANTS = ("lock-only", "look-only")
 
 
 def campaign(
@@ -71,7 +73,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--lease", type=int, default=20, help="seconds of silence that cost the leadership")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--variant", choices=("sound", "lock-only", "look-only"), default="sound")
+    parser.add_argument("--variant", choices=("sound", *VARIANTS), default="sound")
     parser.add_argument("--short", action="store_true", help="a few rounds, and the two wrong variants")
     options = parser.parse_args()
     with running(PostgreSql) as server, tempfile.TemporaryDirectory() as folder:
@@ -82,8 +84,7 @@ def main() -> int:
                 )
                 for variant, kinds in (
                     ("sound", [*SHORT]),
-                    ("lock-only", ["freeze", "freeze"]),
-                    ("look-only", ["hold", "hold"]),
+                    *((variant, ["late"]) for variant in VARIANTS),
                 )
             }
             is_fine = not found.pop("sound") and all(found.values())

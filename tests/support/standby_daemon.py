@@ -3,7 +3,7 @@
     python standby_daemon.py VARIANT LEASE_S --config PATH run
 
 `sound` is the real thing. `lock-only` has the lock, but its changes carry no token. `look-only` reads the
-token before each change, and holds nothing until the commit.
+token before each change, and holds nothing until the commit. Neither ends the sessions of the former leader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tallyd.cli.main import main
 
 
 def lock_only(_self: Any, db: Any) -> str:
-    cursor = db.execute(b"BEGIN; UPDATE leader SET commits=commits+1 RETURNING pg_current_xact_id()")
+    cursor = db.execute(b"BEGIN; SELECT pg_current_xact_id()")
     cursor.nextset()
     return str(cursor.fetchone()[0])
 
@@ -26,9 +26,7 @@ def lock_only(_self: Any, db: Any) -> str:
 def look_only(self: Any, db: Any) -> str:
     if db.execute("SELECT 1 FROM leader WHERE token=%s", (self._token,)).fetchone() is None:
         raise DeposedError(self.place)
-    cursor = db.execute(b"BEGIN; SELECT pg_current_xact_id()")
-    cursor.nextset()
-    return str(cursor.fetchone()[0])
+    return lock_only(self, db)
 
 
 def vary(variant: str, lease_s: int) -> None:
@@ -36,8 +34,11 @@ def vary(variant: str, lease_s: int) -> None:
     for module in (server_session, leadership):
         module.LEASE_S = lease_s  # type: ignore[attr-defined] # another constant
     leadership.TRY_EVERY_S = min(leadership.TRY_EVERY_S, lease_s / 4)  # type: ignore[misc] # another constant
+    if variant == "sound":
+        return
+    leadership._end_former_leader = lambda db: None
+    server_session._SESSION = server_session._SESSION.replace("'{lease}s'", "'0'")  # type: ignore[misc] # another constant
     wrong: dict[str, dict[str, Callable[..., object]]] = {
-        "sound": {},
         "lock-only": {"_begin": lock_only, "confirm": lambda _self: None},
         "look-only": {"_begin": look_only},
     }

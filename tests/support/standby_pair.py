@@ -1,7 +1,8 @@
 """Two daemons on one PostgreSQL, each behind a proxy of its own; what disturbs them; and the truth.
 
 A trigger in the database notes at each commit which connection changed something, and in which term. No
-connection may be seen in two terms: it would be a daemon that went on after another one had taken over.
+connection may be seen in two terms, and no term with two: it would be a daemon that went on after another one
+had taken over.
 """
 
 from __future__ import annotations
@@ -179,6 +180,19 @@ class Pair:
         time.sleep(min(self.lease_s * 0.7, 8.0))
         proxy.mend()
 
+    def _late(self, name: str, term: int) -> None:
+        """Hold a COMMIT on its way, and freeze its daemon, until another one has taken over."""
+        proxy, process = self.proxies[name], self.daemons[name].process
+        proxy.hold_next_commit()
+        assert proxy.held.wait(30), "no COMMIT came"
+        process.send_signal(signal.SIGSTOP)
+        self.wait_for_other("late", name, term)
+        time.sleep(STEP_S)
+        proxy.mend()
+        time.sleep(STEP_S)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(STEP_S * 2)
+
     def _restart(self, _name: str, _term: int) -> None:
         self.server.stop()
         time.sleep(1)
@@ -229,10 +243,12 @@ class Pair:
         return [*self._stale(), *self._slots(), *self._files(), *self._notices(), *ended]
 
     def _stale(self) -> list[str]:
-        found = self.rows(
-            "SELECT app, count(DISTINCT term) FROM public.audit GROUP BY app HAVING count(DISTINCT term) > 1"
-        )
-        return [f"{app} changed something in {terms} terms" for app, terms in found]
+        apps = self.rows("SELECT app FROM public.audit GROUP BY app HAVING count(DISTINCT term) > 1")
+        terms = self.rows("SELECT term FROM public.audit GROUP BY term HAVING count(DISTINCT app) > 1")
+        return [
+            *(f"{app} changed something in several terms" for (app,) in apps),
+            *(f"in term {term}, more than one changed something" for (term,) in terms),
+        ]
 
     def _slots(self) -> list[str]:
         rows = Counter(str(at) for (at,) in self.rows("SELECT due_at FROM reading WHERE due_at IS NOT NULL"))
@@ -269,5 +285,6 @@ class Pair:
 
 
 KINDS: dict[str, Callable[..., None]] = {
-    name: getattr(Pair, f"_{name}") for name in ("kill", "stop", "freeze", "cut", "slow", "hold", "restart")
+    name: getattr(Pair, f"_{name}")
+    for name in ("kill", "stop", "freeze", "cut", "slow", "hold", "late", "restart")
 }
