@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -153,6 +155,27 @@ def test_a_backup_waits_for_a_notice_that_is_on_its_way(tmp_path: Path) -> None:
             new.run(minutes=3)
     assert len(notices(old)) == 1
     assert notices(new) == []
+
+
+@pytest.mark.parametrize(
+    ("poller", "waits"),
+    [
+        pytest.param("report.weekly", True, id="for people"),
+        pytest.param("park", False, id="for an upstream, which may get it twice"),
+    ],
+)
+def test_a_backup_waits_for_a_report_that_is_on_its_way(tmp_path: Path, poller: str, waits: bool) -> None:
+    with FakeClock(at("2026-11-20 07:59:30")) as clock:
+        world = World(tmp_path, clock, minutely(Source()), zone="UTC", top=top())
+        (world.folder / "state" / "locks").mkdir()
+        with world, FileLock(world.folder / "state" / "lock").take():
+            with closing(sqlite3.connect(world.folder / "state" / "state.db")) as db, db:
+                db.execute(
+                    "INSERT INTO outbox (poller, ssid, day, body, version, slot_at, state)"
+                    " VALUES (?, 'ops', '2026-11-20', '{}', 1, '2026-11-20T07:00:00.000000Z', 'waiting')",
+                    (poller,),
+                )
+            assert saved(world.config, clock)[1].is_notifying == waits
 
 
 def test_a_channel_that_accepts_nothing_does_not_hold_up_a_backup(tmp_path: Path) -> None:

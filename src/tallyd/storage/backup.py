@@ -26,6 +26,7 @@ from tallyd.adapters.state.schema import WITHOUT_USERS
 from tallyd.config.folders import STATE_FILE, sqlite_file
 from tallyd.config.model import Config
 from tallyd.config.portable import Portable
+from tallyd.config.reports import PREFIX
 from tallyd.core.errors import BackupError
 from tallyd.core.language.messages import english
 
@@ -34,12 +35,12 @@ BESIDE, OUT = "beside", "out"
 """The names of the members; the folders of files beside the config, and of out files."""
 LOOKS: Final = 60
 LOOK_EVERY_S: Final = 0.25
-"""How often, and how long, to wait for a moment at which no notice is on its way."""
+"""How often, and how long, to wait for a moment at which no message is on its way."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """What is special about a backup: databases on a server are not in it, and a notice was on its way."""
+    """What is special about a backup: databases on a server are not in it, and a message was on its way."""
 
     elsewhere: tuple[str, ...]
     is_notifying: bool
@@ -102,9 +103,9 @@ def _copy_state(
     now: Callable[[], datetime],
     sleep: Callable[[float], object],
 ) -> bool:
-    """Copy state.db at a moment at which no notice is on its way; return whether there was none in time.
+    """Copy state.db at a moment at which no message is on its way; return whether there was none in time.
 
-    A notice is noted once it is delivered. A daemon with a copy from in between would send it again.
+    A message is noted once it is delivered. A daemon with a copy from in between would send it again.
     """
     path = config.state_dir / STATE_FILE
     for _ in range(LOOKS):
@@ -119,7 +120,10 @@ def _copy_state(
 
 
 def _is_notifying(config: Config, path: Path, now: datetime) -> bool:
-    """Whether a channel is to be notified now, by a daemon that runs."""
+    """Whether a channel is to get a notice or a report now, from a daemon that runs.
+
+    What goes to an upstream does not count: it may go there twice.
+    """
     if holder(config.state_dir / "lock") is None:
         return False
     try:
@@ -130,6 +134,9 @@ def _is_notifying(config: Config, path: Path, now: datetime) -> bool:
                 mutes=state.notifications.mutes(),
                 now=now,
             )
+            reports = [name for name in state.outbox.pollers() if name.startswith(PREFIX)]
+            if any(map(state.outbox.waiting, reports)):
+                return True
     except StateError as error:
         raise BackupError(str(error)) from error
     return any(snapshot.notices(name) or snapshot.mute_notices(name) for name in snapshot.channels)
