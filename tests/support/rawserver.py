@@ -53,6 +53,10 @@ class Connection:
         """Do nothing until the server is closed."""
         self.server.stopping.wait()
 
+    def end(self) -> None:
+        """Send nothing more."""
+        self.sock.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Close with a RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

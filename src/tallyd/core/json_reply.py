@@ -40,9 +40,13 @@ def parse(body: bytes, *, most_values: int = MOST_VALUES) -> object:
     Raises `TooMany` for more than `most_values` values, and `Unreadable`, also for more than `MOST_NESTED`
     levels.
     """
-    begin = body[:100].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if begin.startswith(b"<") or not body.strip():
-        raise Unreadable(mark("without JSON (a web page)") if begin else mark("without JSON (an empty body)"))
+    begin = body[:300].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not body.strip():
+        raise Unreadable(mark("without JSON (an empty body)"))
+    if begin.startswith(b"<?xml") and b"<html" not in begin and b"<!doctype html" not in begin:
+        raise Unreadable(mark("without JSON (XML)"))
+    if begin.startswith(b"<"):
+        raise Unreadable(mark("without JSON (a web page)"))
     structure = _structure(body, most_values)
     if structure is None or sum(structure.count(mark) for mark in (b",", b"[", b"{")) > most_values:
         most = f"{most_values:,}"

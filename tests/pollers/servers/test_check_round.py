@@ -114,6 +114,7 @@ def page_of_all_kinds(connection: Connection, path: str) -> None:
         "nested": answer(json.dumps({"a": [{"b": at.timestamp()}]}).encode()),
         "empty": answer(b""),
         "page": answer(b"<html>hello</html>"),
+        "cut": answer(b'{"computed_time": "2026', Content_Length="50"),
         "broken": answer(b'{"computed_time": "2026'),
         "nan": answer(b'{"computed_time": NaN}'),
         "deep": answer(b"[" * 101 + b"]" * 101),
@@ -136,6 +137,8 @@ def page_of_all_kinds(connection: Connection, path: str) -> None:
         connection.reset()
     else:
         connection.send(pages[path[1:]])
+    if path == "/cut":
+        connection.end()
 
 
 KINDS = [
@@ -151,6 +154,7 @@ KINDS = [
     ("empty", {}, "invalid", "answered HTTP 200 without JSON (an empty body)"),
     ("no-content", {}, "invalid", "answered HTTP 204 without JSON (an empty body)"),
     ("page", {}, "invalid", "without JSON (a web page)"),
+    ("cut", {}, "invalid", "ended in the middle of its answer"),
     ("broken", {}, "invalid", "without valid JSON"),
     ("nan", {}, "invalid", "without valid JSON"),
     ("deep", {}, "invalid", "answered HTTP 200 with JSON that is nested more than 100 levels deep"),

@@ -14,7 +14,7 @@ from typing import Final
 
 from tallyd.adapters.event_loop import EventLoop
 from tallyd.adapters.http.answer import Answer
-from tallyd.adapters.http.body import Unusable, read_body
+from tallyd.adapters.http.body import read_body
 from tallyd.adapters.http.ca_store import TrustStore
 from tallyd.adapters.http.connection import Connection, connected
 from tallyd.adapters.http.errors import HANGUPS, TROUBLE, BadAnswer, ProxyAway, explain, timed_out
@@ -190,7 +190,7 @@ class HttpClient:
             raise refusal(answer.status, answer.headers, host=host, now=answered_at)
         try:
             body = await read_body(answer, most_bytes=task.most_bytes)
-        except Unusable as error:
+        except BadAnswer as error:
             # Add the status: callers distinguish a bad answer from no answer.
             raise SourceError(error.reason(host), transient=error.transient, status=answer.status) from None
         return Reply(

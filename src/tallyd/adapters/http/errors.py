@@ -18,7 +18,9 @@ from tallyd.core.language.messages import english, mark, mark_english
 
 
 class BadAnswer(Exception):  # noqa: N818 # this and the next are named after the finding
-    """What came is no whole answer. The message has a place for `{host}`."""
+    """What came is no whole answer. The message has a place for `{host}`. `transient`: see `SourceError`."""
+
+    transient = True
 
     def __init__(self, message: str, **values: str) -> None:
         super().__init__(message)
@@ -67,7 +69,7 @@ def explain(error: Exception, *, host: str, limit_s: float, trusted: Path | None
     if isinstance(error, TimeoutError) and not error.errno:
         return timed_out(host, limit_s)
     if isinstance(error, BadAnswer):
-        return SourceError(error.reason(host), transient=True)
+        return SourceError(error.reason(host), transient=error.transient)
     transient = True
     if isinstance(error, socket.gaierror):
         why = mark("its name can't be resolved")
