@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from adapters.records.conftest import postgresql  # noqa: F401 # a fixture, found by its name
-from adapters.records.servers import Server
+from adapters.records.servers import PostgreSql, Server
+from campaigns.centre import SHORT_S, campaign
 from support import warm
 from support.daemon import wait_until
 from support.yard import POLLER, SHARED, Yard, yard
@@ -67,3 +68,11 @@ def test_a_host_that_is_stopped_is_no_longer_listed(park: Yard) -> None:
     wait_until(lambda: hosts(park) == ["cam12", "cam23"], within_s=90.0, what="both hosts are listed")
     assert park.daemons["12"].end() == 0
     assert hosts(park) == ["cam23"]
+
+
+@pytest.mark.slow
+def test_collectors_centre_and_database_are_killed_and_everybody_counts_once(
+    postgresql: PostgreSql,  # noqa: F811 # see above
+    tmp_path: Path,
+) -> None:
+    assert campaign(postgresql, tmp_path, seconds=SHORT_S, after_s=120, seed=1, is_short=True) == []

@@ -62,7 +62,8 @@ class Dropped:
 class VisitsSite:
     """A folder with a config, an inbox and, for SQLite, a database whose tables are made.
 
-    `poller` is its own: other databases are shared. `keys` are further ones of the poller's config.
+    `poller` is its own: other databases are shared. `keys` are further ones of the poller's config. The
+    machine's clock, by which files are dated, is `ahead_s` ahead.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class VisitsSite:
     url: str
     dropped: list[Dropped] = field(default_factory=list)
     keys: dict[str, object] = field(default_factory=dict)
+    ahead_s: float = 0.0
 
     @property
     def config(self) -> Path:
@@ -113,7 +115,7 @@ class VisitsSite:
         folder.mkdir(parents=True, exist_ok=True)
         beside = folder / f"{dropped.name}.tmp"
         beside.write_bytes(dropped.content)
-        before = time.time() - 60
+        before = time.time() + self.ahead_s - 60
         os.utime(beside, (before, before))
         beside.rename(folder / dropped.name)
         self.dropped.append(dropped)
@@ -136,7 +138,8 @@ def a_file(source: str, records: int, *, at: datetime | None = None) -> Dropped:
     """
     now = datetime.now(UTC).replace(microsecond=0)
     an_hour_ago = now - timedelta(hours=1)
-    last = at or (an_hour_ago if an_hour_ago.date() == now.date() else now)
+    first = an_hour_ago - timedelta(seconds=records)
+    last = at or (an_hour_ago if first.date() == now.date() else now)
     passages, written = [], []
     for number in range(records):
         person, way = next(_people), number % 3

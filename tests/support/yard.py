@@ -27,24 +27,32 @@ SOURCES = ("12", "23", "24", "32")
 SHARED = "99"
 """A source whose files come to two hosts."""
 POLLER = "park"
+AHEAD_S = 630.0
+"""So far ahead is the clock of a host that has a wrong one."""
+WRONG_CLOCK = str(Path(__file__).parent / "wrong_clock.py")
 
 
 @dataclass
 class Yard:
-    """Four collectors, each with a camera of its own, and a centre. `daemons` are the processes that run."""
+    """Four collectors, each with a camera of its own, and a centre. `daemons` are the processes that run.
+
+    The host of the camera `wrong_clock` has one.
+    """
 
     root: Path
     url: str
     chat: WebService
     upstream: WebService
     after: str = "2m"
+    wrong_clock: str = ""
     hosts: dict[str, VisitsSite] = field(default_factory=dict)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     truth: list[Dropped] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for source in SOURCES:
-            site = VisitsSite(self.root / f"cam{source}", POLLER, self.url)
+            ahead_s = AHEAD_S if source == self.wrong_clock else 0.0
+            site = VisitsSite(self.root / f"cam{source}", POLLER, self.url, ahead_s=ahead_s)
             site.inbox.mkdir(parents=True)
             site.write_config()
             self.hosts[source] = site
@@ -77,7 +85,9 @@ class Yard:
         """Start daemons, by their names; all of them by default. They need not be ready."""
         for name in names or self.names:
             config = self.centre / "config.json" if name == "centre" else self.hosts[name].config
-            self.daemons[name] = Daemon(config)
+            is_wrong = name == self.wrong_clock
+            command = (WRONG_CLOCK, str(AHEAD_S)) if is_wrong else ("-m", "tallyd")
+            self.daemons[name] = Daemon(config, command=command)
 
     def kill(self, name: str) -> None:
         daemon = self.daemons.pop(name)
@@ -99,9 +109,14 @@ class Yard:
         self.truth.append(self.hosts[source].drop_bad(source))
 
     def settle(self, *, within_s: float = 120.0) -> None:
-        """Wait until every file is ingested and the upstream has the sums; all daemons must run."""
+        """Wait until every file is ingested, the upstream has the sums, and the chat knows of a wrong clock.
+
+        All daemons must run.
+        """
         wait_until(lambda: not self.waiting(), within_s=within_s, what="all inboxes are empty")
         wait_until(lambda: self.reported() == self.sums(), within_s=within_s, what="the report of all")
+        if self.wrong_clock:
+            wait_until(self.told_of_clock, within_s=within_s, what="the wrong clock is told")
 
     def waiting(self) -> list[Path]:
         """Return the files that lie in the inboxes."""
@@ -122,19 +137,24 @@ class Yard:
         """Return every promise broken, once everything was ingested."""
         return counted_wrong(VisitsSite(self.root, POLLER, self.url, dropped=self.truth))
 
+    def told_of_clock(self) -> list[str]:
+        """Return what the chat was told of the wrong clock."""
+        place = f"cam{self.wrong_clock}/"
+        return [text for text in self.heard() if place in text and "its clock is 10 min ahead" in text]
+
     def heard(self) -> list[str]:
         """Return what the chat was told."""
         return [str(post.json["message"]) for post in self.chat.at("/hook")]
 
 
 @contextmanager
-def yard(root: Path, server: Server, *, after: str = "2m") -> Iterator[Yard]:
+def yard(root: Path, server: Server, *, after: str = "2m", wrong_clock: str = "") -> Iterator[Yard]:
     """A yard with a database of its own; its processes end with it."""
     url = server.url(server.new_database())
     with closing(Database(url)) as database:
         database.prepare()
     with web_service() as chat, web_service() as upstream:
-        found = Yard(root, url, chat, upstream, after=after)
+        found = Yard(root, url, chat, upstream, after=after, wrong_clock=wrong_clock)
         try:
             yield found
         finally:

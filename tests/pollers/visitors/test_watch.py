@@ -374,6 +374,13 @@ def test_a_host_whose_clock_is_hours_behind_rejects_all_files_and_is_named_for_b
     assert "clock" in both.evaluates
 
 
+def test_the_clock_of_a_host_that_is_gone_is_not_right_again(both: Centre) -> None:
+    both.site.run("UPDATE host SET ahead_s=600 WHERE name='cam23'")
+    assert keys(both.look().problems) == ["park/cam23/clock"]
+    both.now += seconds(600)
+    assert "park/cam23/clock" in keys(both.look().problems)
+
+
 def test_once_shows_when_the_newest_files_came_and_where(both: Centre) -> None:
     both.collectors["cam23"].reject(both.now, "23", "a.json")
     summary = both.look().summary or {}

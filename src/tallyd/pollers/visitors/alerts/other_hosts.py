@@ -56,10 +56,13 @@ def all_hosts(shared: Shared, poller: str, *, now: datetime) -> Whereabouts:
 
 
 def wrong_clocks(shared: Shared, poller: str, *, now: datetime) -> Iterable[Problem]:
-    """Yield a problem for each host with a wrong clock that ingests files for a poller, or is this one."""
+    """Yield a problem for each host with a wrong clock that ingests files for a poller, or is this one.
+
+    The clock of a host that is gone counts as it was: nobody has set it.
+    """
     for host in shared.hosts:
         takes_part = host.place == shared.here or TAKES_FILES in host.duties.get(poller, ())
-        if takes_part and host.has_wrong_clock and now - host.beat_at <= KNOWN_AFTER:
+        if takes_part and host.has_wrong_clock:
             name, size = shared.name_of(host.place), Span(abs(host.ahead_s) // 60 * 60)
             ahead = {"ahead" if host.ahead_s > 0 else "behind": size}
             yield WRONG_CLOCK.problem(poller, name, since=now, host=name, **ahead)
