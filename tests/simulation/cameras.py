@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -33,7 +33,10 @@ class Dropped:
 
 @dataclass
 class Cameras:
-    """The files of all cameras. `is_off`: those that drop nothing now."""
+    """The files of all cameras. `is_off`: those that drop nothing now.
+
+    `people` have passed so far: each has a number of his own.
+    """
 
     inbox: Path
     clock: SimClock
@@ -41,12 +44,13 @@ class Cameras:
     zone: ZoneInfo
     dropped: list[Dropped] = field(default_factory=list)
     is_off: set[str] = field(default_factory=set)
-    _people: int = 0
+    sources: tuple[str, ...] = SOURCES
+    people: int = 0
     _half: tuple[Path, bytes] | None = None
 
     def drop(self) -> Dropped | None:
         """Drop a file: mostly a good one, now and then a bad one, an empty one or one once more."""
-        chance, source = self.chance, self.chance.choice(SOURCES)
+        chance, source = self.chance, self.chance.choice(self.sources)
         if source in self.is_off:
             return None
         kind = chance.random()
@@ -62,9 +66,13 @@ class Cameras:
 
     def drop_each(self) -> None:
         """Drop a good file of each source."""
-        for source in SOURCES:
+        for source in self.sources:
             records = self._records(1)
             self._put(Dropped(source, self._name(), self._written(records), records, is_good=True))
+
+    def drop_again(self, one: Dropped) -> None:
+        """Drop what came to another host, too."""
+        self._put(replace(one, name=f"again-{one.name}", repeats=True))
 
     @property
     def is_half(self) -> bool:
@@ -73,7 +81,7 @@ class Cameras:
 
     def begin_half(self) -> None:
         """Write half a file into the inbox, as a program does that does not rename."""
-        records, source = self._records(3), self.chance.choice(SOURCES)
+        records, source = self._records(3), self.chance.choice(self.sources)
         content = self._written(records)
         one = Dropped(source, self._name(), content, records, is_good=True)
         path = self.inbox / source / one.name
@@ -127,9 +135,9 @@ class Cameras:
         found = []
         last = self.clock.true_at.replace(microsecond=0)
         for back in range(number, 0, -1):
-            self._people += 1
+            self.people += 1
             direction = self.chance.choices((0, 1, 2), (5, 4, 1))[0]
-            found.append((self._people, direction, last - timedelta(seconds=20 * back)))
+            found.append((self.people, direction, last - timedelta(seconds=20 * back)))
         return tuple(found)
 
     def _written(self, records: tuple[tuple[int, int, datetime], ...]) -> bytes:

@@ -6,13 +6,14 @@ import json
 import logging
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
-from simulation.network import KEY, PERSON, STATUSES, values_of
+from simulation.network import KEY, PERSON, STATUSES, Posted, values_of
 from simulation.perils import plain_connect
 from simulation.settings import URLS
 from support.ledger import expected_slots
@@ -32,7 +33,7 @@ class Violation(AssertionError):  # noqa: N818 # named after the finding
     """A promise is broken."""
 
 
-class _Bugs(logging.Handler):
+class Bugs(logging.Handler):
     """Collects what no log may ever have: a traceback, or something personal or secret."""
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class Auditor:
 
     def __init__(self, life: Life, folder: Path) -> None:
         self._life, self._folder = life, folder
-        self._bugs = _Bugs()
+        self._bugs = Bugs()
         self._state: sqlite3.Connection | None = None
         self._records: sqlite3.Connection | None = None
         self._versions: dict[str, int] = {}
@@ -122,6 +123,9 @@ class Auditor:
         self._since = {each: self._since.get(each, now) for each in times}
         self._first_since = {**self._since, **self._first_since}
         self.had_phone_always &= "phone" in settings.channels
+        for name, url in URLS.items():
+            if name not in settings.channels:  # when it is back it is told what is open, as any new one
+                self._told = Counter({news: n for news, n in self._told.items() if news[0] != url})
         self._dependent |= process.config.hosts.keys()
 
     def _look_at_chats(self) -> None:
@@ -266,13 +270,7 @@ class Auditor:
                 raise Violation(f"the bad file {one.source}/{one.name} counts as good")
             if one.is_good and one.content not in done and not life.clock_was_wrong:
                 raise Violation(f"the good file {one.source}/{one.name} was rejected")
-        counted: Counter[tuple[str, str, int]] = Counter()
-        for source, minute, *numbers in db.execute(
-            "SELECT source, minute, n_in, n_out, n_other FROM passage_minute WHERE poller='park'"
-        ):
-            day = datetime.fromisoformat(minute).replace(tzinfo=UTC).astimezone(BERLIN).date().isoformat()
-            for direction, number in enumerate(numbers):
-                counted[source, day, direction] += number
+        counted = counted_by_day(db)
         truth = life.cameras.counts(done)
         wrong = {key for key in truth.keys() | counted.keys() if truth[key] != counted[key]}
         if wrong:
@@ -282,10 +280,7 @@ class Auditor:
             self._check_reports(truth)
 
     def _check_reports(self, truth: Counter[tuple[str, str, int]]) -> None:
-        last: dict[str, dict[str, int]] = {}
-        for posted in self._life.network.posted:
-            day = posted.body[0]["StartTime"]
-            last[f"{day[:4]}-{day[4:6]}-{day[6:8]}"] = values_of(posted.body)[1]
+        last = last_reports(self._life.network.posted)
         today = self._life.clock.now().astimezone(BERLIN).date().isoformat()
         days = {day for _, day, _ in truth if min(last, default="9") <= day < today}
         for day in sorted(days):
@@ -330,6 +325,27 @@ class Auditor:
         for text in self._life.chats.texts:
             if PERSON in text or KEY in text:
                 raise Violation(f"personal or secret in a message: {text}")
+
+
+def counted_by_day(db: sqlite3.Connection) -> Counter[tuple[str, str, int]]:
+    """Return how many passages are stored, by source, local day and direction."""
+    counted: Counter[tuple[str, str, int]] = Counter()
+    for source, minute, *numbers in db.execute(
+        "SELECT source, minute, n_in, n_out, n_other FROM passage_minute WHERE poller='park'"
+    ):
+        day = datetime.fromisoformat(minute).replace(tzinfo=UTC).astimezone(BERLIN).date().isoformat()
+        for direction, number in enumerate(numbers):
+            counted[source, day, direction] += number
+    return counted
+
+
+def last_reports(posted: Iterable[Posted]) -> dict[str, dict[str, int]]:
+    """Return what the upstream was told last of each day."""
+    last: dict[str, dict[str, int]] = {}
+    for each in posted:
+        day = each.body[0]["StartTime"]
+        last[f"{day[:4]}-{day[4:6]}-{day[6:8]}"] = values_of(each.body)[1]
+    return last
 
 
 def _text(at: datetime) -> str:

@@ -93,6 +93,11 @@ class Life:
         self._next = {name: start + self._gap(name) for name in kinds}
         self.say(f"seed {seed}: {days:g} days from {start:%Y-%m-%d}, with {', '.join(kinds)}")
 
+    @property
+    def points(self) -> int:
+        """How often it could have died."""
+        return self.perils.points
+
     def say(self, text: str) -> None:
         """Note an event; the digest of all of them tells two lives apart."""
         line = f"{self.clock.true_at:%Y-%m-%d %H:%M:%S} {text}"

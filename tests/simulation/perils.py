@@ -78,7 +78,9 @@ class Perils:
 
     def file(self, act: str, path: str) -> None:
         """The same before a file is written, renamed or deleted. Raises OSError too."""
-        self.point(f"{act} {path.rpartition('/')[2]}")
+        # A temporary file has the number of the process in its name, and a life must be the same again.
+        name = path.rpartition("/")[2].replace(f".{os.getpid()}.", ".")
+        self.point(f"{act} {name}")
         if self._is_armed and self.is_out_full and path.startswith(f"{self.folder}/out/") and act == "open":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 

@@ -1,9 +1,10 @@
 """Simulated lives of the whole daemon: a seed says everything that happens.
 
-    python tests/simulation/run.py [--seed N] [--seeds FIRST-LAST] [--days D | --years Y] [--trace]
+    python tests/simulation/run.py [--seed N] [--seeds FIRST-LAST] [--days D | --years Y] [--park] [--trace]
 
 Ends with 1 at the first promise that is broken, and prints how to live that life again: the same seed lives
-the same life. `--trace` prints each event. README.md beside this file says what is simulated.
+the same life. `--park`: two hosts and a centre on one database. `--trace` prints each event. README.md beside
+this file says what is simulated.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulation import perils
 from simulation.invariants import Violation
 from simulation.life import Life
+from simulation.park import Park
 
 
 def main() -> int:
@@ -34,15 +36,20 @@ def main() -> int:
     parser.add_argument("--years", type=float, help="the same in years")
     parser.add_argument("--trace", action="store_true", help="print each event")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="live in this new folder, and leave it")
+    parser.add_argument("--park", action="store_true", help="two hosts and a centre, instead of one machine")
     asked = parser.parse_args()
     first, _, last = (asked.seeds or str(asked.seed)).partition("-")
     days = asked.days if asked.years is None else asked.years * 365
     perils.install()
     seeds = range(int(first), int(last or first) + 1)
-    return 0 if all(lives_well(seed, days, is_traced=asked.trace, keep=asked.keep) for seed in seeds) else 1
+    kind = Park if asked.park else Life
+    wells = (lives_well(kind, seed, days, is_traced=asked.trace, keep=asked.keep) for seed in seeds)
+    return 0 if all(wells) else 1
 
 
-def lives_well(seed: int, days: float, *, is_traced: bool, keep: Path | None) -> bool:
+def lives_well(
+    kind: type[Life] | type[Park], seed: int, days: float, *, is_traced: bool, keep: Path | None
+) -> bool:
     """Live one life in a folder of its own; print how it ended, and return whether all promises held."""
     began_s = time.perf_counter()
     events: list[str] = []
@@ -53,19 +60,18 @@ def lives_well(seed: int, days: float, *, is_traced: bool, keep: Path | None) ->
         else:
             keep.mkdir()
             folder = str(keep)
-        life = Life(seed, Path(folder), days=days, say=print if is_traced else events.append)
+        life = kind(seed, Path(folder), days=days, say=print if is_traced else events.append)
         try:
             life.live()
         except Violation as violation:
             print(*events[-15:], sep="\n")
-            print(
-                f"VIOLATION {violation}\nAgain: tests/simulation/run.py --seed {seed} --days {days:g} --trace"
-            )
+            option = " --park" if kind is Park else ""
+            print(f"VIOLATION {violation}\nAgain: run.py --seed {seed} --days {days:g}{option} --trace")
             return False
     took_s = time.perf_counter() - began_s
     print(
         f"seed {seed}: {days:g} days in {took_s:.1f} s, {life.starts} starts, {life.kills} kills,"
-        f" {life.perils.points} points, {life.digest.hexdigest()[:16]}",
+        f" {life.points} points, {life.digest.hexdigest()[:16]}",
         flush=True,
     )
     return True

@@ -25,6 +25,12 @@ def test_whatever_happens_to_a_machine_its_promises_hold(seed: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_to_hosts_and_their_centre_their_promises_hold(seed: int) -> None:
+    done = lives("--park", "--seed", str(seed), "--days", "0.5")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_seed_lives_the_same_life_again() -> None:
     first, second = (lives("--seed", "11", "--days", "0.3", "--trace").stdout for _ in range(2))
     without_times = [re.sub(r" in [0-9.]+ s,", "", text) for text in (first, second)]
