@@ -21,11 +21,12 @@ Mode = Literal["up", "down", "slow", "unsure"]
 
 @dataclass(frozen=True)
 class Heard:
-    """One notice that a channel showed. `process`: which start of the daemon sent it.
+    """One notice that a channel showed. `process`: which start of the daemon sent it, from `begun_at` on.
 
     `is_forgotten`: it was sent from memory, since the disk was full, and with the process its memory died.
     """
 
+    begun_at: datetime
     at: datetime
     key: str
     news: str
@@ -58,7 +59,7 @@ class Chats:
         process: int,
     ) -> None:
         """Show a message, after a while. Raises `DeliveryError`, `Stopped`."""
-        mode = self.modes.get(url, "up")
+        mode, begun_at = self.modes.get(url, "up"), self.clock.now()
         perils.point("message begins")
         if mode == "down":
             turns.rest(self.chance.uniform(0.1, 5.0))
@@ -69,6 +70,7 @@ class Chats:
         shown = self.heard.setdefault(url, [])
         shown += [
             Heard(
+                begun_at=begun_at,
                 at=self.clock.now(),
                 key=each.alert.key,
                 news=each.news,

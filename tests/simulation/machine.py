@@ -90,8 +90,10 @@ class Process:
         chance: Random,
         number: int,
         is_whole: bool,
+        token: str | None = None,
     ) -> None:
         self.clock, self.perils, self.number, self._is_whole = clock, perils, number, is_whole
+        self._token = token
         self.turns = Turns(clock, chance)
         self.config = load(path, environ={})
         make_folders(self.config)
@@ -109,7 +111,7 @@ class Process:
         """Begin, with nothing but what is on disk; return why that is impossible. Raises `Killed`."""
         config = self.config
         try:
-            state = open_state(config, now=self.clock.now())
+            state = open_state(config, now=self.clock.now(), token=self._token)
         except StateError as error:
             return str(error)
         self.store = Store(state, OutFiles(config.out_dir), now=self.clock.now)

@@ -2,8 +2,8 @@
 
     python tests/simulation/mutants.py [--most 200] [--days D] [--jobs 2] [NAME ...]
 
-Those whose names begin with `park_` are bugs of a centre or its hosts. Prints for each the first seed that
-finds it, and what it found. Ends with 1 if one is not found.
+Names that begin with `park_` are bugs of a centre or its hosts, with `pair_` of a leader or its standby.
+Prints for each the first seed that finds it, and what it found. Ends with 1 if one is not found.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_found(name: str, *, most: int, days: float) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-        kind = ["--park"] if name.startswith("park_") else []
+        kind = [f"--{kind}" for kind in ("park", "pair") if name.startswith(f"{kind}_")]
         patch = HERE / "mutants" / f"{name}.patch"
         subprocess.run(["patch", "-s", "-p1", "-d", folder, "-i", str(patch)], check=True)
         done = subprocess.run(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from simulation.cameras import Cameras
 from simulation.chats import Chats
@@ -24,22 +24,6 @@ from simulation.network import Network
 from simulation.park_invariants import ParkAuditor
 from simulation.perils import Killed, Perils
 
-EVENTS = {
-    # name: hours between two, on average
-    "drop": 0.3,
-    "drop_on_two": 1.0,
-    "camera": 12.0,
-    "kill": 5.0,
-    "kill_later": 2.0,
-    "stop": 15.0,
-    "freeze": 6.0,
-    "records": 12.0,
-    "lost_commit": 4.0,
-    "upstream": 9.0,
-    "ops": 12.0,
-    "disk": 20.0,
-}
-ALWAYS = frozenset({"drop", "drop_on_two"})
 LONGEST_STEP_S = 900.0
 PLACES = {"one": "12", "two": "23"}
 """The hosts with cameras, each with its source."""
@@ -55,7 +39,9 @@ class Machine:
     on_at: datetime
     cameras: Cameras | None = None
     process: Process | None = None
+    frozen_at: datetime | None = None
     frozen_until: datetime | None = None
+    token: str | None = None
     starts: int = 0
     content: dict[str, Any] = field(default_factory=dict)
 
@@ -67,6 +53,23 @@ class Machine:
 class Park:
     """Their lives. `say` is called with each event. Its shape is that of `Life`."""
 
+    events: ClassVar[dict[str, float]] = {
+        # name: hours between two, on average
+        "drop": 0.3,
+        "drop_on_two": 1.0,
+        "camera": 12.0,
+        "kill": 5.0,
+        "kill_later": 2.0,
+        "stop": 15.0,
+        "freeze": 6.0,
+        "records": 12.0,
+        "lost_commit": 4.0,
+        "upstream": 9.0,
+        "ops": 12.0,
+        "disk": 20.0,
+    }
+    always: ClassVar[frozenset[str]] = frozenset({"drop", "drop_on_two"})
+
     def __init__(self, seed: int, folder: Path, *, days: float, say: Callable[[str], None]) -> None:
         self.days, self._say = days, say
         self.chance = chance = Random(seed)
@@ -74,7 +77,7 @@ class Park:
         self.clock = SimClock(self.start_at)
         self.network, self.chats = Network(self.clock, chance), Chats(self.clock, chance)
         self.records = folder / "records.db"
-        self.machines = [self._machine(name, folder / name) for name in (*PLACES, "centre")]
+        self.machines = self._machines(folder)
         self.hosts = [each for each in self.machines if each.cameras]
         self.centre = self.machines[-1]
         self.kills = self.number = 0
@@ -83,7 +86,7 @@ class Park:
         self.settled_at: datetime | None = None
         self.digest = hashlib.sha256()
         self.auditor = ParkAuditor(self)
-        kinds = [name for name in EVENTS if name in ALWAYS or chance.random() < 0.5]
+        kinds = [name for name in self.events if name in self.always or chance.random() < 0.5]
         self._next = {name: self.start_at + self._gap(name) for name in kinds}
         self.say(f"seed {seed}: {days:g} days from {self.start_at:%Y-%m-%d}, with {', '.join(kinds)}")
 
@@ -95,6 +98,9 @@ class Park:
     @property
     def starts(self) -> int:
         return self.number
+
+    def _machines(self, folder: Path) -> list[Machine]:
+        return [self._machine(name, folder / name) for name in (*PLACES, "centre")]
 
     def _machine(self, name: str, folder: Path) -> Machine:
         perils = Perils(
@@ -139,12 +145,20 @@ class Park:
                 self._happen()
                 self._step()
             self._settle()
-            self.auditor.at_end()
+            self.audit_at_end()
             for each in self.machines:
                 self._close(each)
 
+    def audit(self) -> None:
+        """Check what must hold after every step. Raises `Violation`."""
+        self.auditor.look()
+
+    def audit_at_end(self) -> None:
+        """Check what must hold in the end. Raises `Violation`."""
+        self.auditor.at_end()
+
     def _gap(self, name: str) -> timedelta:
-        return timedelta(hours=self.chance.expovariate(1 / EVENTS[name]))
+        return timedelta(hours=self.chance.expovariate(1 / self.events[name]))
 
     def _happen(self) -> None:
         for name, at in list(self._next.items()):
@@ -164,9 +178,9 @@ class Park:
         self.clock.pass_s(max(min(waits_s), 0.05))
         for each in self.machines:
             if each.frozen_until is None or each.frozen_until <= self.clock.true_at:
-                each.frozen_until = None
+                each.frozen_at = each.frozen_until = None
                 self._run(each)
-            self.auditor.look()
+            self.audit()
 
     def _run(self, machine: Machine) -> None:
         if machine.process is None:
@@ -208,6 +222,7 @@ class Park:
                     chance=self.chance,
                     number=self.number,
                     is_whole=True,
+                    token=machine.token,
                 )
                 trouble = machine.process.begin()
         except Killed:
@@ -293,8 +308,10 @@ class Park:
         self._off(machine, self.chance.choice([2.0, 60.0, 5 * 3600.0]))
 
     def _on_freeze(self) -> None:
-        machine = self.chance.choice(self.machines)
-        seconds = self.chance.choice([12.0, 90.0, 600.0, 5 * 3600.0])
+        self._freeze(self.chance.choice(self.machines), self.chance.choice([12.0, 90.0, 600.0, 5 * 3600.0]))
+
+    def _freeze(self, machine: Machine, seconds: float) -> None:
+        machine.frozen_at = self.clock.true_at
         machine.frozen_until = self.clock.true_at + timedelta(seconds=seconds)
         self.down.append((machine.name, self.clock.true_at, machine.frozen_until))
         self.say(f"{machine.name} is frozen for {seconds:g} s")
@@ -345,12 +362,13 @@ class Park:
         self._next.clear()
         self.network.modes.clear()
         self.chats.modes.clear()
+        self.network.staff = 14
         now = self.settled_at = self.clock.true_at
         for each in self.machines:
             perils = each.perils
             perils.kill_in, perils.are_records_away, perils.lose_commit = None, False, False
             perils.is_disk_full = False
-            each.frozen_until = None
+            each.frozen_at = each.frozen_until = None
             each.on_at = min(each.on_at, now)
         for _ in range(8):
             for each in self.hosts:

@@ -1,10 +1,10 @@
 """Simulated lives of the whole daemon: a seed says everything that happens.
 
-    python tests/simulation/run.py [--seed N] [--seeds FIRST-LAST] [--days D | --years Y] [--park] [--trace]
+    python tests/simulation/run.py [--seed N] [--seeds FIRST-LAST] [--days D | --years Y] [--park | --pair]
 
 Ends with 1 at the first promise that is broken, and prints how to live that life again: the same seed lives
-the same life. `--park`: two hosts and a centre on one database. `--trace` prints each event. README.md beside
-this file says what is simulated.
+the same life. `--park`: two hosts and a centre on one database. `--pair`: a leader and its standby. `--trace`
+prints each event. README.md beside this file says what is simulated.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulation import perils
 from simulation.invariants import Violation
 from simulation.life import Life
+from simulation.pair import Pair
 from simulation.park import Park
 
 
@@ -37,18 +38,19 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="print each event")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="live in this new folder, and leave it")
     parser.add_argument("--park", action="store_true", help="two hosts and a centre, instead of one machine")
+    parser.add_argument("--pair", action="store_true", help="two daemons with one state, instead of one")
     asked = parser.parse_args()
     first, _, last = (asked.seeds or str(asked.seed)).partition("-")
     days = asked.days if asked.years is None else asked.years * 365
     perils.install()
     seeds = range(int(first), int(last or first) + 1)
-    kind = Park if asked.park else Life
+    kind = Park if asked.park else Pair if asked.pair else Life
     wells = (lives_well(kind, seed, days, is_traced=asked.trace, keep=asked.keep) for seed in seeds)
     return 0 if all(wells) else 1
 
 
 def lives_well(
-    kind: type[Life] | type[Park], seed: int, days: float, *, is_traced: bool, keep: Path | None
+    kind: type[Life | Park], seed: int, days: float, *, is_traced: bool, keep: Path | None
 ) -> bool:
     """Live one life in a folder of its own; print how it ended, and return whether all promises held."""
     began_s = time.perf_counter()
@@ -65,7 +67,7 @@ def lives_well(
             life.live()
         except Violation as violation:
             print(*events[-15:], sep="\n")
-            option = " --park" if kind is Park else ""
+            option = "" if kind is Life else f" --{kind.__name__.lower()}"
             print(f"VIOLATION {violation}\nAgain: run.py --seed {seed} --days {days:g}{option} --trace")
             return False
     took_s = time.perf_counter() - began_s

@@ -25,9 +25,16 @@ def test_whatever_happens_to_a_machine_its_promises_hold(seed: int) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens_to_hosts_and_their_centre_their_promises_hold(seed: int) -> None:
-    done = lives("--park", "--seed", str(seed), "--days", "0.5")
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        pytest.param("--park", 1, id="two hosts and a centre"),
+        pytest.param("--park", 2, id="two hosts and a centre again"),
+        pytest.param("--pair", 3, id="a leader and its standby"),
+    ],
+)
+def test_whatever_happens_to_several_machines_their_promises_hold(kind: str, seed: int) -> None:
+    done = lives(kind, "--seed", str(seed), "--days", "0.5")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
