@@ -18,6 +18,12 @@ def _sender(written: str) -> str:
     return written
 
 
+def _some(passwords: dict[str, Secret]) -> dict[str, Secret]:
+    if not passwords:
+        raise wrong('must name who may send, such as {"park/12": "file:secrets/gate-12"}')
+    return passwords
+
+
 Sender = Annotated[str, AfterValidator(_sender)]
 Password = Annotated[Secret, AfterValidator(lambda password: password.check(check_password))]
 
@@ -31,7 +37,6 @@ class IntakeSettings(ListenSettings):
         "127.0.0.1:8711",
         description="Address and port, such as `127.0.0.1:8711`, `0.0.0.0:8711` or `[::1]:8711`.",
     )
-    passwords: dict[Sender, Password] = Field(
-        min_length=1,
+    passwords: Annotated[dict[Sender, Password], AfterValidator(_some)] = Field(
         description="Who may send, as `POLLER/SOURCE`, and the password or token of each. Secrets.",
     )
