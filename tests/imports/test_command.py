@@ -29,7 +29,6 @@ def called(folder: Path, pollers: dict[str, Any], *words: str) -> tuple[int, str
         pytest.param(
             {"a": DIVERA}, ("--poller", "b"), 'there is no poller "b" of kind divera', id="another name"
         ),
-        pytest.param({"a": DIVERA}, ("--column", "time"), "'time' is not OURS=THEIRS", id="half a column"),
     ],
 )
 def test_it_says_what_it_needs(

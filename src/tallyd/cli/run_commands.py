@@ -168,10 +168,10 @@ def import_(
         typer.Argument(
             metavar="PROGRAM",
             callback=_known_program,
-            help="divera-status-logger, visitorsflow or server-status-check.",
+            help="Name of the program: divera-status-logger.",
         ),
     ],
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Its folder, or its config file.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Its folder.")],
     prints_config: Annotated[
         bool, typer.Option("--print-config", help="Only print a config for tallyd, made of the old one.")
     ] = False,
@@ -184,35 +184,12 @@ def import_(
             autocompletion=completion.pollers,
         ),
     ] = "",
-    table: Annotated[
-        str,
-        typer.Option(
-            "--table",
-            metavar="T",
-            help="Its table: a dump (.sql), CSV, or a URL, also as env:NAME or file:PATH. Default: the "
-            "database of the old config.",
-        ),
-    ] = "",
-    columns: Annotated[
-        list[str] | None,
-        typer.Option("--column", metavar="OURS=THEIRS", help="Column that has another name; repeatable."),
-    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would come.")] = False,
 ) -> None:
     """Take over the data of an older program, or its config. Nothing that exists is changed."""
     from tallyd.cli.actions.imports import Wanted, bring_data, print_config
 
-    wrong = [each for each in columns or () if not all(each.partition("="))]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is not OURS=THEIRS.", param_hint="--column")
-    wanted = Wanted(
-        program=program,
-        old=old,
-        poller=poller,
-        table=table,
-        columns=dict(each.split("=", 1) for each in columns or ()),
-        dry_run=dry_run,
-    )
+    wanted = Wanted(program=program, old=old, poller=poller, dry_run=dry_run)
     raise typer.Exit((print_config if prints_config else bring_data)(context.obj, wanted))
 
 

@@ -26,7 +26,7 @@ from tallyd.core.naming import numbered, out_stem
 from tallyd.core.out_document import Heading, document, file_text, stored_text
 from tallyd.core.reading import Json
 from tallyd.core.schedule.timetable import At, Due, slots
-from tallyd.imports.values import OldConfig, OldDataError, Source, Target, Totals, cannot_read, read_text
+from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, cannot_read, read_text
 from tallyd.pollers.divera.client import USERS_URL
 from tallyd.pollers.divera.poller import DiveraPoller
 
@@ -88,9 +88,9 @@ def read_config(path: Path) -> OldConfig:
     )
 
 
-def bring_data(source: Source, target: Target) -> Totals:
+def bring_data(path: Path, target: Target) -> Totals:
     """Import the counts as readings of their slots. Raises `OldDataError`, `OutError`, `StateError`."""
-    totals, files = Totals(), sorted(_files(source.path), key=lambda file: (file.day, file.at))
+    totals, files = Totals(), sorted(_files(path), key=lambda file: (file.day, file.at))
     config, poller = target.config, target.task.poller
     with ExitStack() as stack:
         state = None

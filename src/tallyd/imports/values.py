@@ -39,18 +39,6 @@ class OldConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where an older program is: its folder or config file, and its table, if that is elsewhere.
-
-    `columns` are the names of columns of the table where they are not those that the program is known for.
-    """
-
-    path: Path
-    table: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Target:
     """The poller that gets the data. With `dry_run` nothing is written."""
 
@@ -118,7 +106,7 @@ class Program:
 
     kind: str
     read_config: Callable[[Path], OldConfig]
-    bring_data: Callable[[Source, Target], Totals]
+    bring_data: Callable[[Path, Target], Totals]
     things: str
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tallyd.adapters.outfiles import OutError
@@ -19,20 +18,18 @@ from tallyd.core.language.formats import day_text
 from tallyd.core.language.languages import language_of_locale, reading_in
 from tallyd.core.language.messages import tr, translated
 from tallyd.imports.programs import PROGRAMS
-from tallyd.imports.values import OldDataError, Program, Source, Target, Totals
+from tallyd.imports.values import OldDataError, Program, Target, Totals
 from tallyd.presentation.terminal import complain, say, show_json
 from tallyd.settings.types import not_in_config
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What was asked for. `old` is the folder or the config file of the program."""
+    """What was asked for. `old` is the folder of the program."""
 
     program: str
     old: Path
     poller: str = ""
-    table: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
 
@@ -58,11 +55,10 @@ def bring_data(path: Path, wanted: Wanted) -> int:
     task = _task(config, program, wanted)
     if not wanted.dry_run:
         make_folders(config)
-    source = Source(path=wanted.old, table=wanted.table or None, columns=wanted.columns)
     target = Target(config=config, task=task, now=utc_now(), dry_run=wanted.dry_run)
     with reading_in(config.settings.language):
         try:
-            totals = program.bring_data(source, target)
+            totals = program.bring_data(wanted.old, target)
         except (OldDataError, RecordsError) as error:
             complain(f"tallyd: {translated(error.text)}")
             return EXIT_PROBLEM
