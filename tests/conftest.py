@@ -53,6 +53,15 @@ LOGGERS = ("urllib3", "requests", "charset_normalizer", "tallyd")
 
 
 @pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Commands take rights from what the process makes; databases of the next test must read their files."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def log_levels() -> Iterator[None]:
     """The HTTP client silences its libraries for the whole process; the next test begins without that."""
     before = {name: logging.getLogger(name).level for name in LOGGERS}
