@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ from starlette.types import ASGIApp
 from support.daemon import Daemon, wait_until
 from support.processes import free_port
 from support.webfolder import serving_app
-from tallyd.adapters.inbox.incoming import INCOMING
+from tallyd.adapters.inbox.incoming import INCOMING, Incoming
 from tallyd.config.model import load
+from tallyd.core.errors import InboxError
 from tallyd.web.http import auth
 from tallyd.web.intake.application import Sender, application
 from tallyd.web.intake.multipart import FormError, file_in
@@ -130,6 +132,12 @@ def test_a_password_of_http_basic_does_as_well(camera: Camera) -> None:
         pytest.param(
             {"body": {"a": "b"}, "files": {"a": (None, b"1")}}, 400, "0 files", id="no file in the form"
         ),
+        pytest.param(
+            {"headers": TOKEN | {"content-type": f"multipart/form-data; boundary={'x' * 300}"}},
+            400,
+            "the form is broken",
+            id="a boundary that is too long",
+        ),
     ],
 )
 def test_a_refusal_says_what_to_do_and_stores_nothing(
@@ -191,6 +199,28 @@ def test_what_is_cut_off_is_not_stored(camera: Camera) -> None:
         wait_until(camera.unfinished)
     wait_until(lambda: not camera.unfinished())
     assert camera.files() == {}
+
+
+def test_what_is_cut_off_closes_no_file_below_a_thread_that_works_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incoming = Incoming(tmp_path, is_mount=False)
+    closing = threading.Thread(target=incoming.close)
+    sync = os.fsync
+
+    def cut_off_meanwhile(descriptor: int) -> None:
+        if closing.ident is None:
+            closing.start()
+            closing.join(0.2)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", cut_off_meanwhile)
+    incoming.write(PASSAGE)
+    assert incoming.put("12", NAME) == f"12/{NAME}"
+    closing.join()
+    assert (tmp_path / "12" / NAME).read_bytes() == PASSAGE
+    with pytest.raises(InboxError):
+        incoming.write(PASSAGE)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def boundary_of(content_type: str) -> bytes | None:
 async def file_in(form: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[bytes]:
     """Yield the content of the only file of a form. Raises `FormError`."""
     reading = _Reading()
-    parser = MultipartParser(boundary, reading.callbacks())
     try:
+        parser = MultipartParser(boundary, reading.callbacks())
         async for piece in form:
             parser.write(piece)
             for found in reading.taken():
                 yield found
         parser.finalize()
-    except MultipartParseError:
+    except FormParserError:
         raise FormError("the form is broken") from None
     if not reading.has_ended:
         raise FormError("the form is cut off")
