@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from tallyd.adapters.inbox.incoming import INCOMING, Incoming
 from tallyd.config.model import load
 from tallyd.core.errors import InboxError
 from tallyd.web.http import auth
-from tallyd.web.intake.application import Sender, application
+from tallyd.web.intake.application import MOST_AT_ONCE, Sender, application
 from tallyd.web.intake.multipart import FormError, file_in
 from tallyd.web.intake.service import intake_problems
 
@@ -221,6 +221,34 @@ def test_what_is_cut_off_closes_no_file_below_a_thread_that_works_with_it(
     assert (tmp_path / "12" / NAME).read_bytes() == PASSAGE
     with pytest.raises(InboxError):
         incoming.write(PASSAGE)
+
+
+def test_one_sender_does_not_keep_the_others_out(camera: Camera) -> None:
+    host, port = camera.url.removeprefix("http://").split(":")
+    head = b"POST /intake/park/12 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer gate-12-secret\r\n"
+    with ExitStack() as held:
+        for _ in range(MOST_AT_ONCE):
+            client = held.enter_context(socket.create_connection((host, int(port))))
+            client.sendall(head + b"content-length: 1000\r\n\r\nx")
+        wait_until(lambda: len(camera.unfinished()) == MOST_AT_ONCE)
+        answer = camera.send()
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+    wait_until(lambda: not camera.unfinished())
+    assert camera.send().status_code == 201
+
+
+def test_the_intake_and_the_page_cannot_be_at_one_place(tmp_path: Path) -> None:
+    place = "127.0.0.1:8710"
+    intake = {"listen": place, "passwords": {"park/12": "12345678"}}
+    poller = {"kind": "visitors", "inbox": "inbox"}
+    settings = {"timezone": "UTC", "web": {"listen": place}, "intake": intake, "pollers": {"park": poller}}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings))
+    (found,) = intake_problems(load(path, environ={}))
+    assert (found.place, found.text) == (
+        "intake.listen",
+        "is the place of the page (web.listen); use another port",
+    )
 
 
 @pytest.mark.parametrize(

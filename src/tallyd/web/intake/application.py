@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ log = logging.getLogger("tallyd")
 
 _CLOSE: Final = {"connection": "close"}
 _AGAIN: Final = {"retry-after": "60", **_CLOSE}
+MOST_AT_ONCE: Final = 8
+"""How many files of one sender are received at the same time: one alone must not keep all others out."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -83,6 +86,7 @@ class _Intake:
             name: Passwords(password, monotonic=time.monotonic, takes_token=True)
             for name, password in passwords.items()
         }
+        self._receiving: Counter[str] = Counter()
 
     async def receive(self, request: Request) -> Response:
         """Put the file of a request into the inbox."""
@@ -93,6 +97,9 @@ class _Intake:
                 404, "no such sender; intake.passwords in the config of tallyd names POLLER/SOURCE"
             )
         await self._check_password(request, name)
+        if self._receiving[name] >= MOST_AT_ONCE:
+            raise _Refused(429, f"{name} sends too many files at once; send it again later", _AGAIN)
+        self._receiving[name] += 1
         try:
             return await self._received(request, sender)
         except InboxError as error:
@@ -100,6 +107,8 @@ class _Intake:
             is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
             status, text = 507 if is_full else 503, f"not stored: {error.text}; send it again later"
             raise _Refused(status, text, _AGAIN) from None
+        finally:
+            self._receiving[name] -= 1
 
     async def _check_password(self, request: Request, name: str) -> None:
         client = request.client.host if request.client else ""

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 
 def intake_problems(config: Config) -> tuple[ConfigProblem, ...]:
-    """Return the problems of an `intake`: a library, and senders whose files no poller would ingest."""
-    if config.settings.intake is None:
+    """Return the problems of an `intake`: a library, its place, and senders whose files nobody ingests."""
+    intake, web = config.settings.intake, config.settings.web
+    if intake is None:
         return ()
     if missing := missing_library("intake", "tallyd.web.intake.application"):
         return missing
-    problems = ((sender, _problem_of(sender, config)) for sender in config.settings.intake.passwords)
+    if web and intake.port and (intake.address, intake.port) == (web.address, web.port):
+        return (ConfigProblem("intake.listen", "is the place of the page (web.listen); use another port"),)
+    problems = ((sender, _problem_of(sender, config)) for sender in intake.passwords)
     return tuple(
         ConfigProblem(place_of(("intake", "passwords", sender)), text) for sender, text in problems if text
     )
