@@ -33,6 +33,7 @@ from tallyd.core.schedule.timetable import At
 from tallyd.core.states import State
 from tallyd.pollers.visitors.alerts.alert_kinds import NO_FILES
 from tallyd.presentation.boards import Chapter
+from tallyd.reporting import reporter
 from tallyd.reporting.reporter import StoredReporter
 from tallyd.reporting.summary import Summary, message_of
 from tallyd.reporting.table import reports_table
@@ -130,6 +131,20 @@ def test_a_report_comes_once_after_each_week_and_says_that_nothing_was_wrong(tmp
         assert "<html" in message.files[0].text
         world.run(hours=25, least_s=7200)
         assert [each.files[0].name for each in reports(world)][1:] == ["weekly_2026-11-23_2026-11-29.html"]
+
+
+def test_a_report_that_is_too_large_for_a_message_says_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter, "MOST_ATTACHED", 100)
+    weekly = {**WEEKLY, "channels": ["ops", "mail"]}
+    with living(tmp_path, "2026-11-23 05:59", reports={"weekly": weekly}) as world:
+        world.run(hours=2, least_s=60)
+        (message,) = reports(world)
+        assert message.files == ()
+        assert message.text.endswith("The report is too large to be attached; it is in the folder reports.")
+        (german,) = world.chats.messages[MAIL]
+        assert german.text.endswith("Der Bericht ist zu groß für einen Anhang; er liegt im Ordner reports.")
 
 
 def test_a_report_of_a_bad_week_names_what_was_wrong_in_the_language_of_each_channel(tmp_path: Path) -> None:

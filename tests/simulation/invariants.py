@@ -40,6 +40,16 @@ class Bugs(logging.Handler):
         super().__init__(logging.INFO)
         self.found: list[str] = []
 
+    def begin(self) -> None:
+        """Hear the log of tallyd, until `end`."""
+        log = logging.getLogger("tallyd")
+        log.addHandler(self)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+    def end(self) -> None:
+        logging.getLogger("tallyd").removeHandler(self)
+
     def emit(self, record: logging.LogRecord) -> None:
         text = f"{record.getMessage()} {record.__dict__}"
         if record.exc_info:
@@ -72,16 +82,13 @@ class Auditor:
         self.had_phone_always = True
 
     def __enter__(self) -> Self:
-        log = logging.getLogger("tallyd")
-        log.addHandler(self._bugs)
-        log.setLevel(logging.INFO)
-        log.propagate = False
+        self._bugs.begin()
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        logging.getLogger("tallyd").removeHandler(self._bugs)
+        self._bugs.end()
         for one in (self._state, self._records):
             if one is not None:
                 one.close()

@@ -128,21 +128,10 @@ class Life:
         try:
             with self.perils.armed():
                 self.process.tick()
-                self._work(self.process)
+                self.process.work(self.chance)
         except Killed:
             self._died()
         self.auditor.look()
-
-    def _work(self, process: Process) -> None:
-        """Let runs go on, in the order of the seed; now and then time passes, or a tick comes between."""
-        for _ in range(200):
-            if not process.turns.take():
-                return
-            if process.turns.is_killed:
-                raise Killed
-            if self.chance.random() < 0.1:
-                self.clock.pass_s(self.chance.uniform(0.0, 0.2))
-                process.tick()
 
     def _pass_until_due(self, coarse_s: float) -> None:
         now_s, waits_s = self.clock.monotonic(), [coarse_s * self.chance.uniform(0.5, 1.0)]

@@ -124,6 +124,17 @@ class Process:
         assert self.daemon is not None
         self.daemon.tick(reload=reload)
 
+    def work(self, chance: Random) -> None:
+        """Let runs go on, in the order of the seed; now and then time passes, or a tick comes between."""
+        for _ in range(200):
+            if not self.turns.take():
+                return
+            if self.turns.is_killed:
+                raise Killed
+            if chance.random() < 0.1:
+                self.clock.pass_s(chance.uniform(0.0, 0.2))
+                self.tick()
+
     def stop(self) -> bool:
         """End as after SIGTERM; return false if a run did not end in time. Raises `Killed`."""
         assert self.daemon is not None

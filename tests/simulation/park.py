@@ -189,21 +189,10 @@ class Park:
             return
         try:
             with machine.perils.armed():
-                self._work(machine.process)
+                machine.process.tick()
+                machine.process.work(self.chance)
         except Killed:
             self._died(machine)
-
-    def _work(self, process: Process) -> None:
-        """Let runs go on, in the order of the seed."""
-        process.tick()
-        for _ in range(200):
-            if not process.turns.take():
-                return
-            if process.turns.is_killed:
-                raise Killed
-            if self.chance.random() < 0.1:
-                self.clock.pass_s(self.chance.uniform(0.0, 0.2))
-                process.tick()
 
     # -- processes ---------------------------------------------------------------------------------------
 

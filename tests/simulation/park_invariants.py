@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -36,16 +35,13 @@ class ParkAuditor:
         self._told: Counter[tuple[Any, ...]] = Counter()
 
     def __enter__(self) -> Self:
-        log = logging.getLogger("tallyd")
-        log.addHandler(self._bugs)
-        log.setLevel(logging.INFO)
-        log.propagate = False
+        self._bugs.begin()
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        logging.getLogger("tallyd").removeHandler(self._bugs)
+        self._bugs.end()
         if self._records is not None:
             self._records.close()
 

@@ -112,12 +112,15 @@ def test_a_password_of_http_basic_does_as_well(camera: Camera) -> None:
     ("change", "status", "said"),
     [
         pytest.param(
-            {"headers": {}}, 401, "the password is missing or wrong; it is that of park/12", id="no password"
+            {"headers": {}},
+            401,
+            "the password is missing or wrong, or park/12 is not in intake.passwords",
+            id="no password",
         ),
         pytest.param(
             {"headers": {"authorization": "Bearer guess"}}, 401, "missing or wrong", id="wrong token"
         ),
-        pytest.param({"to": "park/13"}, 404, "no such sender; intake.passwords", id="another source"),
+        pytest.param({"to": "park/13"}, 401, "or park/13 is not in intake.passwords", id="another source"),
         pytest.param({"to": "park/..%2f12"}, 404, "", id="a path"),
         pytest.param({"body": b""}, 400, "the file is empty", id="empty"),
         pytest.param(

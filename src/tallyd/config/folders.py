@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tallyd.config.problems import place_of
-from tallyd.config.reports import Report
 from tallyd.core.errors import ConfigProblem
+from tallyd.pollers.report import Report
 
 INSTALLED = Path("/etc/tallyd/config.json")
 DATA_FOLDER = Path("/var/lib/tallyd")

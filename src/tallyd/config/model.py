@@ -23,7 +23,6 @@ from tallyd.config.document import Document, read_document
 from tallyd.config.effective import Effective, alert_policy, effective_of
 from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, inbox_problems, report_dirs
 from tallyd.config.problems import place_of, problems_of
-from tallyd.config.reports import PREFIX
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.contract.poller import Poller
@@ -37,6 +36,7 @@ from tallyd.core.alerts.snapshot import Snapshot
 from tallyd.core.errors import ConfigError, ConfigProblem
 from tallyd.core.language.languages import Language
 from tallyd.core.naming import key_segments, problem_key
+from tallyd.pollers.report import PREFIX
 from tallyd.settings.calendars import calendars_in
 from tallyd.settings.top import holds_password
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, get_args
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from tallyd.config.kinds import KINDS
-from tallyd.config.reports import Report
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.language.languages import Language
+from tallyd.pollers.report import Report
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelOrUrl, check_texts
 from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
 from tallyd.settings.intake import IntakeSettings

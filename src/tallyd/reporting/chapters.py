@@ -10,7 +10,6 @@ from datetime import datetime
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
-from tallyd.config.reports import PREFIX
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
@@ -20,6 +19,7 @@ from tallyd.core.language.languages import reading_in
 from tallyd.core.panels import filled
 from tallyd.core.schedule.days import day_of
 from tallyd.core.texts import listed
+from tallyd.pollers.report import PREFIX
 from tallyd.presentation.boards import Chapter
 from tallyd.settings.types import not_in_config
 from tallyd.storage.incidents import views_of

@@ -17,7 +17,7 @@ from tallyd.contract.reporter import ReportAsked
 from tallyd.core.alerts.message import Attachment, Message
 from tallyd.core.errors import DeliveryError, SourceError
 from tallyd.core.language.languages import reading_in
-from tallyd.core.language.messages import english
+from tallyd.core.language.messages import english, tr
 from tallyd.core.reading import Facts
 from tallyd.core.system_words import reason_of
 from tallyd.presentation.boards import Chapter
@@ -61,8 +61,10 @@ class StoredReporter:
         with reading_in(config.language_of(channel)), _explained():
             summary, files = self._made(asked)
             message = message_of(config, summary)
-        if sum(len(file.text) for file in files) <= MOST_ATTACHED:
-            message = replace(message, files=files)
+            if sum(len(file.text) for file in files) <= MOST_ATTACHED:
+                message = replace(message, files=files)
+            else:
+                message = replace(message, text=f"{message.text}\n{_too_large(asked)}")
         try:
             self.deliver(config.settings.channels[channel].url.reveal(), message)
         except DeliveryError as error:
@@ -93,6 +95,12 @@ class StoredReporter:
                 raise SourceError("; ".join(troubles), transient=True)
             found += chapters
         return tuple(found)
+
+
+def _too_large(asked: ReportAsked) -> str:
+    return tr(
+        "The report is too large to be attached[; it is in the folder {folder}].", folder=asked.folder or ""
+    )
 
 
 def _stem(asked: ReportAsked) -> str:

@@ -9,7 +9,6 @@ from typing import Final
 from tallyd.adapters.state import State
 from tallyd.config.jobs import poller_tasks
 from tallyd.config.model import Config
-from tallyd.config.reports import PREFIX
 from tallyd.core.language.formats import day_text
 from tallyd.core.language.messages import mark, tr, translated
 from tallyd.core.panels import Cell, Column, Table
@@ -17,6 +16,7 @@ from tallyd.core.reading import Facts
 from tallyd.core.states import State as Shown
 from tallyd.core.stored import OutboxRow, RowState
 from tallyd.core.texts import items_text
+from tallyd.pollers.report import PREFIX
 
 _STATES: Final[Mapping[RowState, Shown]] = {
     "parked": Shown("error", mark("rejected for good")),

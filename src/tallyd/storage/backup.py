@@ -26,9 +26,9 @@ from tallyd.adapters.state.schema import WITHOUT_USERS
 from tallyd.config.folders import STATE_FILE, sqlite_file
 from tallyd.config.model import Config
 from tallyd.config.portable import Portable
-from tallyd.config.reports import PREFIX
 from tallyd.core.errors import BackupError
 from tallyd.core.language.messages import english
+from tallyd.pollers.report import PREFIX
 
 STATE, RECORDS, CONFIG = STATE_FILE, "records.db", "config.json"
 BESIDE, OUT = "beside", "out"

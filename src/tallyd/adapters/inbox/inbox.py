@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tallyd.adapters.inbox.done import IsKnown, put_back_unknown
 from tallyd.adapters.inbox.errors import why
 from tallyd.adapters.inbox.file_ops import Files
 from tallyd.adapters.inbox.filenames import MOST_BYTES, Pattern
 from tallyd.adapters.inbox.folders import OWN, AwayError, OpenInbox
 from tallyd.adapters.inbox.lock import InboxHeldError, InboxLock
+from tallyd.adapters.inbox.put_back import IsKnown, put_back_unknown
 from tallyd.adapters.inbox.quarantine import Quarantine
 from tallyd.adapters.inbox.rejected import Rejected, RejectedFiles
 from tallyd.adapters.inbox.retention import InboxRetention

@@ -20,7 +20,6 @@ from tallyd.cli.shared import Place, utc_now
 from tallyd.cli.views.other_hosts import other_hosts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
-from tallyd.config.reports import PREFIX
 from tallyd.core.alerts.mutes import Mute, mute_of
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
@@ -31,6 +30,7 @@ from tallyd.core.leader import Leader, standby_text
 from tallyd.core.panels import Board
 from tallyd.core.schedule.timetable import next_slots, slots
 from tallyd.core.stored import OutboxRow, StoredReading
+from tallyd.pollers.report import PREFIX
 from tallyd.presentation.invocation import called_here
 from tallyd.reporting.table import reports_table
 from tallyd.storage.past import past_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -86,17 +87,17 @@ class _Intake:
             name: Passwords(password, monotonic=time.monotonic, takes_token=True)
             for name, password in passwords.items()
         }
+        # Nobody knows this one: a name that may not send is answered like a wrong password.
+        self._of_others = Passwords(secrets.token_hex(32), monotonic=time.monotonic, takes_token=True)
         self._receiving: Counter[str] = Counter()
 
     async def receive(self, request: Request) -> Response:
         """Put the file of a request into the inbox."""
         name = f"{request.path_params['poller']}/{request.path_params['source']}"
-        sender = self._sender_of(name) if name in self._passwords else None
-        if sender is None:
-            raise _Refused(
-                404, "no such sender; intake.passwords in the config of tallyd names POLLER/SOURCE"
-            )
         await self._check_password(request, name)
+        sender = self._sender_of(name)
+        if sender is None:
+            raise _Refused(503, f"{name} is no poller with an inbox any more; ask who runs tallyd", _AGAIN)
         if self._receiving[name] >= MOST_AT_ONCE:
             raise _Refused(429, f"{name} sends too many files at once; send it again later", _AGAIN)
         self._receiving[name] += 1
@@ -112,12 +113,14 @@ class _Intake:
 
     async def _check_password(self, request: Request, name: str) -> None:
         client = request.client.host if request.client else ""
-        verdict = await self._passwords[name].judge(client, request.headers.get("authorization"))
+        verdict = await self._passwords.get(name, self._of_others).judge(
+            client, request.headers.get("authorization")
+        )
         if verdict == "busy":
             headers = {"retry-after": "10", **_CLOSE}
             raise _Refused(429, "too many wrong passwords; wait a moment", headers)
         if verdict != "right":
-            text = f"the password is missing or wrong; it is that of {name} in intake.passwords"
+            text = f"the password is missing or wrong, or {name} is not in intake.passwords"
             headers = {"www-authenticate": 'Basic realm="tallyd", charset="UTF-8"', **_CLOSE}
             raise _Refused(401, text, headers)
 
