@@ -26,14 +26,13 @@ class OldDataError(ExplainedError):
 
 @dataclass(frozen=True, kw_only=True)
 class OldConfig:
-    """The config of an older program, as a poller for tallyd and further keys at the `top`.
+    """The config of an older program, as a poller for tallyd.
 
     `secrets` says for each file below `secrets/` where its content is now. `notes` are for the person.
     """
 
     name: str
     poller: Mapping[str, Json]
-    top: Mapping[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -77,7 +76,6 @@ class Totals:
     faults: dict[str, str] = field(default_factory=dict)
     """Why each of the first files or rows cannot be read, by its name."""
     faulty: int = 0
-    details: list[str] = field(default_factory=list)
 
     def saw(self, at: datetime) -> None:
         """Note the time of something that can be imported."""
@@ -100,8 +98,8 @@ class Totals:
 class Program:
     """An older program: the kind of poller that replaces it, and how its config and its data are read.
 
-    Both raise `OldDataError`; `bring_data` also `RecordsError`, `StateError` and `OutError`. `things` names
-    what `Totals` counts, with their number.
+    Both raise `OldDataError`; `bring_data` also `StateError` and `OutError`. `things` names what `Totals`
+    counts, with their number.
     """
 
     kind: str

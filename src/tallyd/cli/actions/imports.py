@@ -13,7 +13,7 @@ from tallyd.cli.process.equipment import make_folders
 from tallyd.cli.shared import load_config, utc_now, wrong_usage
 from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.language.formats import day_text
 from tallyd.core.language.languages import language_of_locale, reading_in
 from tallyd.core.language.messages import tr, translated
@@ -41,7 +41,7 @@ def print_config(path: Path, wanted: Wanted) -> int:
         except OldDataError as error:
             complain(f"tallyd: {error.text}")
             return EXIT_PROBLEM
-        show_json({**skeleton(path), **found.top, "pollers": {found.name: dict(found.poller)}})
+        show_json({**skeleton(path), "pollers": {found.name: dict(found.poller)}})
         for name, where in found.secrets.items():
             complain(tr("To do: put into secrets/{file} beside the config: {where}", file=name, where=where))
         for note in found.notes:
@@ -59,7 +59,7 @@ def bring_data(path: Path, wanted: Wanted) -> int:
     with reading_in(config.settings.language):
         try:
             totals = program.bring_data(wanted.old, target)
-        except (OldDataError, RecordsError) as error:
+        except OldDataError as error:
             complain(f"tallyd: {translated(error.text)}")
             return EXIT_PROBLEM
         except (OutError, StateError) as error:
@@ -113,8 +113,6 @@ def _show(totals: Totals, program: Program, target: Target) -> None:
     for text, count in others:
         if count:
             say(f"  {text}")
-    for text in totals.details:
-        say(f"  {text}")
     if totals.faulty:
         complain(
             "  " + tr("not readable: {count}: {faults}", count=totals.faulty, faults=totals.faults_text())
