@@ -36,8 +36,6 @@ from tallyd.presentation.terminal import complain, say, show_json, show_table
 from tallyd.settings.types import did_you_mean
 
 NOT_YET: Final = mark("not yet an alert")
-SEVERITIES: Final = (mark("warning"), mark("error"))
-"""Their words, for the catalogs."""
 
 
 def open_state(place: Place) -> State:

@@ -41,7 +41,6 @@ class Passage:
 @dataclass(frozen=True)
 class _Visitor:
     number: int
-    came_s: int
     left_s: int
     turns_round: bool
 
@@ -82,7 +81,6 @@ def _coming(second: int) -> tuple[_Visitor, ...]:
     return tuple(
         _Visitor(
             number,
-            second,
             second + SHORTEST_STAY_S + int(chance("stay", number) * (LONGEST_STAY_S - SHORTEST_STAY_S)),
             turns_round=chance("turns", number) < _TURNS_ROUND,
         )
