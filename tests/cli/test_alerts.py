@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -60,6 +61,7 @@ def test_it_says_who_was_notified_and_who_not_yet(config: Path, said: Said) -> N
     (line,) = (line for line in out.splitlines() if line.startswith("tallyd/out "))
     assert "ops " in line
     assert "phone not yet" in line
+    assert len(re.findall(r"^Mute one of them: .*tallyd mute KEY --for 2h$", out, re.MULTILINE)) == 1
     assert alerts(config, most=100, as_json=True) == 0
     shown = {each["key"]: each for each in json.loads(said()[0])["alerts"]}
     assert list(shown["tallyd/out"]["notified"]) == ["ops"]

@@ -11,8 +11,8 @@ from tallyd.core.reading import Problem
 
 
 def text_of(found: Problem, *, now: datetime | None = None, zone: tzinfo = BERLIN) -> str:
-    """Return the text of a problem as it is read at `now`, by default when it began."""
-    return said(found, Wording(now=now or found.since, zone=zone))
+    """Return the text of a problem as a message says it at `now`, by default when it began."""
+    return said(found, Wording(now=now or found.since, zone=zone, advises_mute=True))
 
 
 def over_of(problem: Problem) -> str:

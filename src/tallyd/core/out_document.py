@@ -63,8 +63,7 @@ def document(heading: Heading, facts: Facts, problems: Iterable[Problem]) -> dic
     if heading.clock_suspect:
         content["clock_suspect"] = True
     content.update(facts)
-    # Nobody knows whether they will be muted when somebody reads this.
-    wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd, advises_mute=False)
+    wording = Wording(now=heading.taken_at, zone=heading.zone, tallyd=heading.tallyd)
     content["problems"] = [problem_json(problem, wording) for problem in (*problems, *heading.beside)]
     return content
 

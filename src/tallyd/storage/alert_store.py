@@ -87,7 +87,7 @@ class AlertStore:
         """Log the alerts that a stored evaluation raised or resolved."""
         for alert in evaluation.raised:
             level = logging.ERROR if alert.severity == "error" else logging.WARNING
-            wording = self.alert_policy_of(alert.key).wording(self._now(), is_muted=True)
+            wording = self.alert_policy_of(alert.key).wording(self._now())
             log.log(level, "problem begins", extra={"key": alert.key, "text": said(alert, wording)})
         for alert in evaluation.closed:
             lasted = lasted_s(alert, until=self._now())

@@ -133,8 +133,7 @@ def _names(alike: Sequence[Alert], kind: AlertKind | None, config: Config, now: 
 
 
 def _problem(alert: Alert, context: Context, now: datetime, *, is_muted: bool) -> ProblemView:
-    # The command to mute stands below the text, so the text does not say it too.
-    wording = context.config().alert_policy_of(alert.key).wording(now, is_muted=True)
+    wording = context.config().alert_policy_of(alert.key).wording(now)
     key = shlex.quote(alert.key)
     return ProblemView(
         text=said(alert, wording),

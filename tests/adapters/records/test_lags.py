@@ -127,8 +127,11 @@ class Away(Access):
 
     is_away = False
     loses_commits = False
+    answers_after_s = 0.0
+    clock_s = 0.0
 
     def writing(self) -> Any:
+        self.clock_s += self.answers_after_s
         if self.is_away:
             raise RecordsError("away")
         return _LosesCommit(super().writing()) if self.loses_commits else super().writing()
@@ -177,6 +180,21 @@ def test_what_waits_is_stored_once_the_database_is_back(away: Away) -> None:
         ["00:00", "00:01", "00:02", "00:03"],
         {("PROD", HOUR): minutely(3, 3, 0, 1.0), ("PROD", NEXT): minutely(1, 0, 0, 2.0)},
     )
+
+
+def test_a_database_that_hangs_makes_few_rounds_late_and_loses_nothing(away: Away) -> None:
+    checks = CheckStore(away, "apps", monotonic=lambda: away.clock_s)
+    away.is_away, away.answers_after_s = True, 12.0
+    late = []
+    for second in range(0, 150, 10):
+        begin = away.clock_s = max(away.clock_s, float(second))
+        assert checks.note([row("PROD", second)], {}).trouble == "away"
+        late.append(away.clock_s - begin)
+    assert late == [12.0, *[0.0] * 7, 12.0, *[0.0] * 6]
+    away.is_away, away.clock_s = False, away.clock_s + 60.0
+
+    assert checks.note([], {}) == StoreOutcome()
+    assert len(found(away)[0]) == 15
 
 
 def test_what_waits_is_counted_for_each_poller(tmp_path: Path) -> None:

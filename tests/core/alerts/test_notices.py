@@ -590,13 +590,14 @@ def test_a_text_of_the_config_may_say_itself_that_it_is_a_reminder() -> None:
     assert said(worded, alert_policy.wording(START), lasted=Span(3600)) == "immer noch, seit 1 h: nur 2"
 
 
-def test_a_text_tells_how_to_mute_its_problem_only_where_it_is_not_muted() -> None:
+def test_a_text_tells_how_to_mute_its_problem_only_in_a_message() -> None:
     problem = Problem(key="apps/it's/stale", text="old.[ Mute: {mute}]", since=START)
     alert_policy = AlertPolicy(tallyd="sudo tallyd")
-    assert said(problem, alert_policy.wording(START)) == (
+    wording = alert_policy.wording(START)
+    assert said(problem, wording) == "old."
+    assert said(problem, replace(wording, advises_mute=True)) == (
         """old. Mute: sudo tallyd mute 'apps/it'"'"'s/stale' --for 2h"""
     )
-    assert said(problem, alert_policy.wording(START, is_muted=True)) == "old."
 
 
 NO_ONE, OPS_KNOWS = None, Notified(1, START)

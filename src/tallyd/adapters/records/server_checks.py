@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +26,10 @@ _COUNTS: Final = tuple(SERVER_HOUR.c[name] for name in ("checks", "lag_s_max", *
 _HOURS_A_QUERY: Final = 5000
 """Most hours that a query names: SQLite takes 32,766 values."""
 _HOUR_LONG: Final = timedelta(hours=1)
+_SLOW_S: Final = 1.0
+_REST: Final = 5
+"""After a failure that took longer than `_SLOW_S`, the wait before the next attempt is so many times as long:
+otherwise a database that hangs would make every round late."""
 
 
 def _upsert(table: str, columns: str, key: int, mark: str, ending: str) -> str:
@@ -60,31 +65,51 @@ class CheckStore:
     knows whether it happened, and repeating it must not change anything.
     """
 
-    def __init__(self, access: Access, poller: str, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        access: Access,
+        poller: str,
+        *,
+        most_waiting: int = MOST_WAITING,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._access = access
         self._poller = poller
         self._most = most_waiting
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._rows: deque[LagRow] = deque()
         self._counted: dict[tuple[str, str], HourCount] = {}
         self._stored_before: dict[str, Mapping[str, HourCount]] = {}
         self._unwritten: set[tuple[str, str]] = set()
         self._dropped = 0
+        self._trouble = ""
+        self._rests_until = self._monotonic()
 
     def note(self, rows: Sequence[LagRow], hours: Hours) -> StoreOutcome:
-        """Add rows, and counts to hours. Then store everything that waits in one transaction."""
+        """Add rows, and counts to hours. Then store everything that waits in one transaction.
+
+        After a failure that took long, wait before the next attempt.
+        """
         with self._lock:
             self._rows.extend(rows)
             for key, count in hours.items():
                 known = self._counted.get(key)
                 self._counted[key] = count if known is None else known + count
                 self._unwritten.add(key)
+            begin = self._monotonic()
             try:
-                self._write()
+                if begin >= self._rests_until:
+                    self._trouble = ""
+                    self._write()
             except RecordsError as error:
+                self._trouble, end = error.text, self._monotonic()
+                if end - begin > _SLOW_S:
+                    self._rests_until = end + _REST * (end - begin)
+            if self._trouble:
                 self._drop(self._over(hours))
                 waiting = len(self._rows) + len(self._unwritten)
-                return StoreOutcome(waiting=waiting, dropped=self._dropped, trouble=error.text)
+                return StoreOutcome(waiting=waiting, dropped=self._dropped, trouble=self._trouble)
             outcome = StoreOutcome(dropped=self._dropped)
             self._rows.clear()
             self._unwritten.clear()

@@ -63,7 +63,7 @@ class _Shown:
         board, now = board_of(), utc_now()
         printer = BoardPrinter(zone=task.zone, now=now, see_columns=tr("--wide, or --json"))
         printer.show("", board, board.panels)
-        wording = Wording(now=now, zone=task.zone, tallyd=called_here(), advises_mute=False)
+        wording = Wording(now=now, zone=task.zone, tallyd=called_here())
         for problem in problems:
             say(said(problem, wording), style=problem.severity)
 

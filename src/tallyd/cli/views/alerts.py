@@ -76,8 +76,7 @@ class _Picture:
 
     def wording(self, alert: Alert) -> Wording:
         """Return the wording of an alert's text now."""
-        mute = mute_of(alert.key, self.mutes, now=self.now)
-        return self.alert_policy_of(alert.key).wording(self.now, is_muted=mute is not None)
+        return self.alert_policy_of(alert.key).wording(self.now)
 
     def waits_for_network(self, alert: Alert) -> bool:
         """Whether nobody is notified of an alert while the network is down."""
@@ -191,6 +190,7 @@ def _show(picture: _Picture) -> None:
         ]
         headings = (tr("key"), tr("severity"), tr("notified"))
         show_table(headings, rows, prose=frozenset({2}), see=tr("--wide, or --json"))
+        say_how_to_mute()
     for alert in picture.found:
         if alert.is_waiting:
             text = said(alert, picture.wording(alert))
@@ -199,6 +199,11 @@ def _show(picture: _Picture) -> None:
     say_left_out(picture.standing, shown=len(picture.found), group=picture.group)
     for mute in picture.mutes:
         say(mute_text(mute, picture.zone, now=picture.now), style="quiet")
+
+
+def say_how_to_mute() -> None:
+    """Say the command that mutes one of the alerts shown."""
+    say(tr("Mute one of them: {tallyd} mute KEY --for 2h"), style="quiet")
 
 
 def say_left_out(count: int, *, shown: int, group: str = "") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import Place, find_state, has_state, utc_now
-from tallyd.cli.views.alerts import NOT_YET, mute_json, say_left_out
+from tallyd.cli.views.alerts import NOT_YET, mute_json, say_how_to_mute, say_left_out
 from tallyd.cli.views.status_read import JobStatus, Status, read_status
 from tallyd.core.alerts.acknowledgement import acknowledgement_json
 from tallyd.core.alerts.mutes import mute_of
@@ -93,11 +93,13 @@ def _show(found: Status) -> None:
     _show_hosts(found)
     for alert in found.alerts:
         say(_alert_text(alert, found), style=alert.severity if alert.is_open else "quiet")
+    if any(alert.is_open for alert in found.alerts):
+        say_how_to_mute()
+    else:
+        say(tr("No open alert."), style="fine")
     say_left_out(found.standing, shown=len(found.alerts))
     for mute in found.mutes:
         say(mute_text(mute, found.note.zone, now=found.now), style="quiet")
-    if not any(alert.is_open for alert in found.alerts):
-        say(tr("No open alert."), style="fine")
     if found.unwritten:
         text = tr(
             "{readings:# reading waits|# readings wait} to be written to out/.", readings=found.unwritten
@@ -139,7 +141,7 @@ def _alert_text(alert: Alert, found: Status) -> str:
         "{kind} since {since}: {text} [[{key}]][ (muted until {muted})][ [[acknowledged {acknowledged}]]]",
         kind=translation(alert.severity if alert.is_open else NOT_YET),
         since=found.clock(alert.since),
-        text=said(alert, found.wording(alert)),
+        text=said(alert, found.wording),
         key=alert.key,
         muted=found.clock(mute.until) if mute else "",
         acknowledged=ack.text(found.note.zone, now=found.now) if ack else "",
@@ -220,7 +222,7 @@ def _json(found: Status) -> dict[str, Json]:
 
 def _problem_json(found: Status, alert: Alert) -> Json:
     return {
-        **problem_json(alert, found.wording(alert)),
+        **problem_json(alert, found.wording),
         "acknowledged": acknowledgement_json(alert.acknowledged, found.note.zone),
     }
 

@@ -20,7 +20,7 @@ from tallyd.cli.shared import Place, utc_now
 from tallyd.cli.views.other_hosts import other_hosts
 from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
-from tallyd.core.alerts.mutes import Mute, mute_of
+from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.alerts.values import Wording
 from tallyd.core.hosts import Host
@@ -130,10 +130,10 @@ class Status:
         """Return an instant as people say it, in the zone of the config; empty for None."""
         return clock(at, self.note.zone, now=self.now) if at else ""
 
-    def wording(self, alert: Alert) -> Wording:
-        """Return how the text of an alert is worded now."""
-        is_muted = mute_of(alert.key, self.mutes, now=self.now) is not None
-        return Wording(now=self.now, zone=self.note.zone, tallyd=called_here(), advises_mute=not is_muted)
+    @property
+    def wording(self) -> Wording:
+        """How the text of an alert is worded now."""
+        return Wording(now=self.now, zone=self.note.zone, tallyd=called_here())
 
 
 def read_status(place: Place, *, most_alerts: int | None) -> Status | None:

@@ -65,7 +65,7 @@ class IncidentView:
     @property
     def text(self) -> str:
         """The text at its worst. Ages in it end with the incident."""
-        wording = self.policy.wording(self.now, is_muted=True, ended_at=self.incident.ended_at)
+        wording = self.policy.wording(self.now, ended_at=self.incident.ended_at)
         return said(self.incident, wording)
 
     @property
@@ -166,7 +166,7 @@ def incident_json(view: IncidentView) -> dict[str, Json]:
 
 def _json(view: IncidentView) -> dict[str, Json]:
     incident, zone = view.incident, view.policy.zone
-    wording = view.policy.wording(view.now, is_muted=True, ended_at=incident.ended_at)
+    wording = view.policy.wording(view.now, ended_at=incident.ended_at)
     return {
         **problem_json(incident, wording),
         "poller": incident.poller,

@@ -54,7 +54,8 @@ def notice_text(notice: Notice, around: Surroundings) -> str:
 
 
 def _wording(alert: Alert, around: Surroundings) -> Wording:
-    return around.alert_policy_of(alert.key).wording(around.now, ended_at=alert.over_at)
+    wording = around.alert_policy_of(alert.key).wording(around.now, ended_at=alert.over_at)
+    return replace(wording, advises_mute=True)
 
 
 def _lasted(alert: Alert, around: Surroundings) -> Span:

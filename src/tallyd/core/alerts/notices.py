@@ -91,11 +91,9 @@ class AlertPolicy:
             text = REMINDING + text
         return replace(problem, text=text or problem.text, over=own.over or problem.over)
 
-    def wording(self, now: datetime, *, is_muted: bool = False, ended_at: datetime | None = None) -> Wording:
+    def wording(self, now: datetime, *, ended_at: datetime | None = None) -> Wording:
         """Return the wording of a text that somebody reads at `now`."""
-        return Wording(
-            now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at, advises_mute=not is_muted
-        )
+        return Wording(now=now, zone=self.zone, tallyd=self.tallyd, ended_at=ended_at)
 
 
 @dataclass(frozen=True)

@@ -72,14 +72,14 @@ class Wording:
     """When, where and how a text is read.
 
     `now` is the time of reading, shown in `zone`. Ages end at `ended_at`, by default at `now`. `tallyd` is
-    the command as a person calls it. `advises_mute` false: the text does not say how to mute its problem.
+    the command as a person calls it. `advises_mute`: the text says how to mute its problem, as messages do.
     """
 
     now: datetime
     zone: tzinfo
     tallyd: str = "tallyd"
     ended_at: datetime | None = None
-    advises_mute: bool = True
+    advises_mute: bool = False
 
     def shown(self, value: Value) -> str:
         """Return a value as text on one line; empty only for an empty text or list."""

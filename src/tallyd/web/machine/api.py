@@ -140,7 +140,7 @@ def alerts(context: Context, asked: Mapping[str, str]) -> Json:
 def _alert(context: Context, alert: Alert) -> Json:
     config, now = context.config(), context.now()
     mute = mute_of(alert.key, context.mutes(), now=now)
-    wording = config.alert_policy_of(alert.key).wording(now, is_muted=mute is not None)
+    wording = config.alert_policy_of(alert.key).wording(now)
     return {
         **problem_json(alert, wording),
         "muted_until": local_text(mute.until, wording.zone) if mute else None,
