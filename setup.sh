@@ -266,7 +266,7 @@ need_root() {
 
 # Print the lock file of a new release: with Dask if it was asked for, or if the current release has it.
 lock_of_release() {
-    if [ -n "$dask" ] || [ -x "$opt/current/venv/bin/dask" ]; then
+    if [ -n "$dask" ] || "$opt/current/venv/bin/python" -c "import distributed" 2>/dev/null; then
         echo requirements-dask.txt
     else
         echo requirements.txt

@@ -1,6 +1,7 @@
 """What docs/scale.md gives a person to install: units for systemd, and containers."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ UNITS = sorted(_SCALE.glob("*.service"))
 def test_systemd_has_not_a_word_to_say_of_a_unit(unit: Path, tmp_path: Path) -> None:
     needs("systemd-analyze", root=not Path("/run/systemd").is_dir())
     copy = tmp_path / unit.name
-    copy.write_text(unit.read_text().replace("/opt/tallyd/current/venv/bin/dask", sys.executable))
+    copy.write_text(unit.read_text().replace("/opt/tallyd/current/venv/bin/python", sys.executable))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
     )
@@ -60,3 +61,11 @@ def test_the_containers_are_what_the_files_beside_them_say(folder: Path, names: 
     for each in services.values():
         assert all(port.startswith("127.0.0.1:") for port in each.get("ports", ())), "open to everybody"
     assert (_ROOT / build.get("args", {}).get("LOCK", "requirements.txt")).is_file()
+
+
+def test_certificates_made_as_the_page_says_pass_strict_checks(tmp_path: Path) -> None:
+    page = (_ROOT / "docs/scale.md").read_text()
+    for command in re.findall(r"^openssl req .*$", page, re.MULTILINE):
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    verify = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.pem", "node.pem"]
+    subprocess.run(verify, cwd=tmp_path, check=True, capture_output=True)

@@ -356,7 +356,7 @@ def test_dask_is_installed_where_it_was_asked_for(
     asked: str, current_has_it: bool, lock: str, tmp_path: Path
 ) -> None:
     if current_has_it:
-        program(tmp_path / "current/venv/bin/dask", "#!/bin/sh\n")
+        program(tmp_path / "current/venv/bin/python", "#!/bin/sh\n")
     text = _SETUP.read_text(encoding="utf-8")
     body = text.partition("lock_of_release() {")[2].partition("\n}\n")[0]
     function = f"lock_of_release() {{{body}\n}}"

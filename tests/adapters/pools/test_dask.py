@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from support.daemon import wait_until
 from support.pools import hang
@@ -40,13 +41,14 @@ def running(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def scheduler_on(port: int) -> tuple[str, ...]:
-    return ("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show")
+def scheduler_on(port: int, protocol: str = "tcp") -> tuple[str, ...]:
+    host = f"{protocol}://127.0.0.1"
+    return ("scheduler", "--host", host, "--port", str(port), "--no-dashboard", "--no-show")
 
 
-def worker_of(port: int) -> tuple[str, ...]:
+def worker_of(port: int, protocol: str = "tcp") -> tuple[str, ...]:
     return (
-        *("worker", f"tcp://127.0.0.1:{port}", "--nthreads", "3", "--no-nanny", "--no-dashboard"),
+        *("worker", f"{protocol}://127.0.0.1:{port}", "--nthreads", "3", "--no-nanny", "--no-dashboard"),
         *("--local-directory", "worker"),
     )
 
@@ -97,3 +99,68 @@ def has_places(pool: DaskCluster) -> bool:
         return pool.places() > 0
     except WorkersError:
         return False
+
+
+def certificate(folder: Path, name: str, issuer: trustme.CA) -> dict[str, str]:
+    """Return Dask's settings for a new certificate."""
+    made = issuer.issue_cert("127.0.0.1")
+    files = {"cert": str(folder / f"{name}.pem"), "key": str(folder / f"{name}.key")}
+    made.cert_chain_pems[0].write_to_path(files["cert"])
+    made.private_key_pem.write_to_path(files["key"])
+    return files
+
+
+def test_tls_needs_certificates_of_both_sides_and_says_which_is_wrong(tmp_path: Path) -> None:
+    import dask
+
+    from tallyd.adapters.pools.dask import DaskCluster  # see above
+
+    ours, other = trustme.CA(), trustme.CA()
+    ours.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    other.cert_pem.write_to_path(str(tmp_path / "other-ca.pem"))
+    fits = certificate(tmp_path, "node", ours)
+    foreign = certificate(tmp_path, "foreign", other)
+    (tmp_path / "conf").mkdir()
+    ca = str(tmp_path / "ca.pem")
+    given = Path(__file__).parents[3] / "docs/scale/tls.yaml"
+    (tmp_path / "conf/dask.yaml").write_text(given.read_text().replace("/etc/dask", str(tmp_path)))
+    port = free_port()
+    address = f"tls://127.0.0.1:{port}"
+
+    def settings(
+        ca: str = ca, cert: str | None = fits["cert"], key: str = fits["key"]
+    ) -> AbstractContextManager[None]:
+        tls = {"ca-file": ca, "client.cert": cert, "client.key": key}
+        return dask.config.set({f"distributed.comm.tls.{name}": value for name, value in tls.items()})
+
+    def told(**changed: Any) -> str:
+        """Return why nobody answers a client with these settings."""
+        with settings(**changed):
+            pool = DaskCluster(address)
+            with pytest.raises(WorkersError) as found:
+                pool.places()
+        return str(found.value).removeprefix(f"{address}: ")
+
+    with ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("DASK_CONFIG", str(tmp_path / "conf"))
+        stack.enter_context(running(tmp_path, *scheduler_on(port, "tls")))
+        stack.enter_context(running(tmp_path, *worker_of(port, "tls")))
+        with settings():
+            pool = DaskCluster(address)
+            stack.callback(pool.close)
+            wait_until(lambda: has_places(pool), what="a worker", within_s=60)
+            assert pool.submit(os.fsencode, b"done").result(60) == b"done"
+
+        untrusted = "certificate not trusted (self-signed certificate in certificate chain)"
+        assert told(ca=str(tmp_path / "other-ca.pem")) == untrusted
+        # The scheduler says why it refuses this one, or only closes the connection.
+        refused = told(**foreign)
+        assert refused.startswith("TLS failed"), refused
+        assert refused.endswith("; see the log of the scheduler"), refused
+        unusable = "the certificates that Dask's config names cannot be used"
+        assert told(key="/nowhere") == f"{unusable} (no such file or directory)"
+        assert told(key=foreign["key"]) == f"{unusable} (key values mismatch)"
+        assert told(cert=None) == "Dask's config names no certificates for clients; see docs/scale.md"
+        address = f"tcp://127.0.0.1:{port}"
+        with dask.config.set({"distributed.comm.require-encryption": True}):
+            assert told() == "Dask's config requires TLS; the address must begin with tls://"

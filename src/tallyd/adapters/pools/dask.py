@@ -14,6 +14,7 @@ from distributed.client import ClosedClientError
 from distributed.scheduler import KilledWorker
 from distributed.versions import VersionMismatchWarning
 
+from tallyd.adapters.pools.dask_tls import security_for, tls_fault
 from tallyd.adapters.pools.pool import Call
 from tallyd.contract.workers import WorkersError
 from tallyd.core.language.messages import english, mark_english
@@ -90,14 +91,20 @@ class DaskCluster:
             if self._client is not None and self._client.status == "running":
                 return self._client
         self.give_up()
-        client = Client(self._scheduler, timeout=ANSWERS_S, set_as_default=False, name="tallyd")
+        client = Client(
+            self._scheduler,
+            security=security_for(self._scheduler),
+            timeout=ANSWERS_S,
+            set_as_default=False,
+            name="tallyd",
+        )
         with self._lock:
             self._client, self._executor = client, client.get_executor(pure=False)
         return client
 
     def _away(self, error: Exception) -> str:
-        late = isinstance(error, TimeoutError)
-        why = english("no answer") if late else english("no connection")
+        silent = english("no answer") if isinstance(error, TimeoutError) else english("no connection")
+        why = tls_fault(error) or silent
         return english("{address}: {why}", address=self._scheduler, why=why)
 
     @staticmethod
