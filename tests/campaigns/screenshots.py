@@ -26,7 +26,7 @@ from support import warm
 from support.browser import CHROMIUM, Watched
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from support.webworld import Site, small_world
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.language.languages import LANGUAGES
 from tallyd.core.naming import problem_key

@@ -21,7 +21,7 @@ from tallyd.cli.actions.notify import notify
 from tallyd.cli.views.alerts import alerts
 from tallyd.cli.views.past_alerts import Wanted, past_alerts
 from tallyd.config.active_file import write_active
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.daemon_alerts import DAMAGED, NETWORK, OUT
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations

@@ -28,7 +28,7 @@ from tallyd.adapters.state import State
 from tallyd.cli.actions.backup import backup
 from tallyd.cli.actions.restore import restore
 from tallyd.config.active_file import write_active
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.corrections import Correction
 from tallyd.core.errors import EXIT_CONFIG, EXIT_OK, EXIT_PROBLEM, ConfigError
 from tallyd.core.hosts import Host

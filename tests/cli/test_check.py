@@ -12,7 +12,7 @@ import time_machine
 from tallyd.cli.config.check import check
 from tallyd.cli.config.found import show_found
 from tallyd.config.jobs import tasks_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.poller import Found
 
 PAGE = Path(__file__).parents[2] / "docs" / "calendars.md"

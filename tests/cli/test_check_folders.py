@@ -14,7 +14,8 @@ from support.daemon import running, write_config
 from support.mounts import disk
 from tallyd.cli.config.check_folders import allowed_folders, folder_problems
 from tallyd.config.folders import DATA_FOLDER, LOG_FOLDER
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 
 _SERVICE = (DATA_FOLDER, LOG_FOLDER)
 _INSTALLED = {"data_dir": str(DATA_FOLDER), "log": {"dir": str(LOG_FOLDER)}}

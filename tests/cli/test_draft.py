@@ -9,7 +9,7 @@ import pytest
 
 from tallyd.cli.config.draft import Draft
 from tallyd.cli.config.init import starter
-from tallyd.config.model import load
+from tallyd.config.load import load
 
 KEY = "canary-key-8f3a"
 WHERE = ("pollers", "divera")

@@ -11,7 +11,7 @@ import pytest
 from support.gates import Gates
 from tallyd.adapters.inbox import Folder
 from tallyd.cli.config.found import ask_source, sources_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.errors import SourceError
 
 

@@ -11,7 +11,7 @@ import pytest
 from support import warm
 from tallyd.cli.config.init import init
 from tallyd.config.folders import INSTALLED, installed_folders
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.settings import BY_KIND
 
 

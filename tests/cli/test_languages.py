@@ -17,7 +17,7 @@ from tallyd.cli.views.alerts import alerts
 from tallyd.cli.views.report import report
 from tallyd.cli.views.status import status
 from tallyd.config.active_file import write_active
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.language.languages import Language, language
 from tallyd.reporting.chapters import Wanted
 

@@ -17,7 +17,7 @@ from support.past import BERLIN, Past, minutely
 from support.terminal import at_terminal
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.reload import ActiveConfigNote, JobNote
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.reading import Problem

@@ -15,7 +15,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.cli.config.check import check
 from tallyd.cli.views.status import status
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.reload import ActiveConfigNote
 from tallyd.core.hosts import Duties
 from tallyd.core.reading import Json

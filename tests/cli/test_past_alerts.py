@@ -20,7 +20,7 @@ from tallyd.adapters.state import State
 from tallyd.cli.app import app
 from tallyd.cli.views.past_alerts import Wanted, past_alerts
 from tallyd.config.active_file import write_active
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.incidents import IncidentId
 from tallyd.core.alerts.notices import Notified
 from tallyd.core.alerts.rules import Observations

@@ -19,7 +19,7 @@ from tallyd.adapters.state import State
 from tallyd.adapters.state.leadership import Leadership
 from tallyd.cli.config.check import check
 from tallyd.cli.views.status import status
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.reload import ActiveConfigNote
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

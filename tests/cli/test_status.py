@@ -22,7 +22,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import JobRef, State
 from tallyd.cli.views.status import status
 from tallyd.config.active_file import write_active
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.reload import ActiveConfigNote, JobNote, read_note
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.out_document import Heading

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tallyd.cli.process.worker_pools import WorkerPools, executor_problems
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 
 SERVERS = {"kind": "servers", "targets": {"PROD": {"url": "https://app.example/version"}}}
 PROCESSES = {**SERVERS, "executor": "processes", "processes": 1}

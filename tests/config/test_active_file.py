@@ -18,7 +18,8 @@ from support.daemon import running, wait_until, write_config
 from support.mounts import disk
 from tallyd.config.active_file import Active, active_file, read_active, write_active
 from tallyd.config.folders import DATA_FOLDER, INSTALLED
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.core.errors import ConfigError
 
 _POLLER = {"kind": "divera", "accesskey": "canary-5e1f-as-a-key", "at": ["00:00"]}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tallyd.config.alert_keys import possible_keys
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.mutes import may_meet
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import warm
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.errors import ConfigError
 
 BAD = sorted((Path(__file__).parent / "bad").glob("*.json"))

@@ -18,7 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from tallyd.cli.config.schema import json_schema, markdown
 from tallyd.config.kinds import KINDS
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError

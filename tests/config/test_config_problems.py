@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 from pydantic_core.core_schema import ErrorType
 
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.problems import SAME_MEANING, TEXTS, key_meant
 from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError

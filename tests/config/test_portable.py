@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tallyd.config.folders import INSTALLED, installed_folders
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.portable import Portable, moved, read_without_secrets, whole, without_secrets
 from tallyd.core.reading import Json
 

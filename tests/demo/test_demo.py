@@ -21,7 +21,7 @@ import pytest
 
 from support import warm
 from support.daemon import LONGEST_S, wait_until
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.demo.folder import MARKER, DemoFolder
 from tallyd.demo.timetable import Pace
 from tallyd.demo.world.chat import HOOK

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.demo.folder import MARKER, DemoError, DemoFolder
 from tallyd.demo.world.chat import HOOK
 from tallyd.demo.world.divera import KEY

@@ -15,7 +15,8 @@ import pytest
 
 from tallyd.adapters.state import JobRef, State
 from tallyd.cli.actions.imports import Wanted, bring_data, print_config
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.core.alerts.rules import Observations
 from tallyd.core.schedule.timetable import Missed
 from tallyd.core.stored import StoredReading

@@ -16,7 +16,7 @@ from tallyd.adapters.clock import Clock
 from tallyd.adapters.state import StateError
 from tallyd.adapters.systemd import ServiceManager
 from tallyd.cli.process.standby import Standby, StartOver
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.leader import Leader
 from tallyd.runs.stats import RunStats
 

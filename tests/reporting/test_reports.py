@@ -16,7 +16,7 @@ from support.fakeclock import BERLIN, FakeClock, at
 from support.fakeworld import Killed, World
 from tallyd.adapters.reads.reads import TimedReads
 from tallyd.config.jobs import Task
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found, Poller
 from tallyd.contract.reads import Reads

@@ -17,7 +17,7 @@ from typer.main import get_command
 from support.divera_server import divera_server
 from tallyd.cli.app import app
 from tallyd.cli.examples import EXAMPLES
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError
 

@@ -28,7 +28,8 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.cli.process.equipment import make_folders
 from tallyd.cli.process.resources import Outside
 from tallyd.config.active_file import write_active
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
 from tallyd.core.alerts.notices import Notice
 from tallyd.core.errors import ConfigError

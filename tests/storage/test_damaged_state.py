@@ -24,7 +24,7 @@ from support.verdict import stored
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.config.jobs import tasks_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.schedule.timetable import slots
 from tallyd.storage.recovery import open_state
 from tallyd.storage.store import Store

@@ -16,7 +16,8 @@ from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, World, daily
 from tallyd.adapters.records.database import Database
 from tallyd.cli.process.resources import Outside
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.core.errors import RecordsError
 from tallyd.core.hosts import Host, Neighbours
 

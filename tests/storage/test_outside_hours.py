@@ -9,7 +9,7 @@ from pathlib import Path
 from support.divera import users
 from support.toolbox import FakeHttp, json_answer, toolbox
 from tallyd.config.jobs import tasks_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.rules import Alert, evaluate
 from tallyd.core.alerts.wording import OUTSIDE_HOURS
 from tallyd.core.reading import Slot

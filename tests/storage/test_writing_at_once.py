@@ -18,7 +18,7 @@ from tallyd.adapters.outfiles import OutError, OutFiles
 from tallyd.adapters.state import State
 from tallyd.cli.shared import utc_now
 from tallyd.config.jobs import Task, tasks_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.storage.store import Store
 
 PATIENCE_S = 0.2

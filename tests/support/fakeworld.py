@@ -31,7 +31,8 @@ from tallyd.adapters.state import State
 from tallyd.alerting.heartbeat import Heartbeat
 from tallyd.alerting.notifier import Deliver, Notifier
 from tallyd.config.jobs import Task, tasks_of
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.config.reload import ActiveConfig
 from tallyd.contract.http import Http
 from tallyd.contract.job import Job

@@ -14,7 +14,7 @@ from support.divera_server import STATUS_ID, Client
 from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.state import State
 from tallyd.config.jobs import Task, tasks_of
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.reading import Facts, Reading, Slot
 from tallyd.core.schedule.timetable import slots, watermarks
 from tallyd.storage.store import Store

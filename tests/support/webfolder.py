@@ -21,7 +21,8 @@ from support.rows import Passage
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.adapters.state import State
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert
 from tallyd.core.hosts import Host

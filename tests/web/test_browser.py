@@ -23,7 +23,7 @@ from support.rows import Passage
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from support.webworld import Site, small_world
 from tallyd.adapters.records.database import Database
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.rules import Alert
 from tallyd.demo.world import cameras, servers
 from tallyd.demo.world.crowd import LABELS, QUIET_HOST

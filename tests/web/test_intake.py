@@ -25,7 +25,7 @@ from support.daemon import Daemon, wait_until
 from support.processes import free_port
 from support.webfolder import serving_app
 from tallyd.adapters.inbox.incoming import INCOMING, Incoming
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.errors import InboxError
 from tallyd.web.http import auth
 from tallyd.web.intake.application import MOST_AT_ONCE, Sender, application

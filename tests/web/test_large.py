@@ -17,7 +17,7 @@ from support.past import minutely
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.reader import RecordsReader
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.board import PastRecords
 from tallyd.contract.lags import LagRow
 from tallyd.contract.passages import seen_text

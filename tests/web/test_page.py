@@ -22,7 +22,7 @@ from adapters.records.samples import visitor_file
 from support.past import Past, arrival
 from support.webfolder import CONFIG, NOW, Web, serving_app
 from tallyd.adapters.records.database import Database
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.lags import HourCount
 from tallyd.core.alerts.links import link_to
 from tallyd.core.alerts.mutes import Mute

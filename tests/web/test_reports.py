@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 
 from support.webfolder import CONFIG, NOW, Web, serving_app
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.rules import Alert
 from tallyd.settings.web import WebSettings
 from tallyd.web.app import application

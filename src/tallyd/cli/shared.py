@@ -17,7 +17,8 @@ from tallyd.adapters.logs import Logs
 from tallyd.config.active_file import read_active
 from tallyd.config.folders import STATE_FILE
 from tallyd.config.jobs import Task, poller_tasks
-from tallyd.config.model import Config, LookClosely, load
+from tallyd.config.load import LookClosely, load
+from tallyd.config.model import Config
 from tallyd.core.errors import EXIT_USAGE, ConfigError
 from tallyd.core.language.formats import day_text
 from tallyd.core.language.languages import Language

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from tallyd.config.document import parse_document, read_document
 from tallyd.config.folders import DATA_FOLDER, INSTALLED, installed_folders
-from tallyd.config.model import Config, config_of, without_password
+from tallyd.config.load import config_of, without_password
+from tallyd.config.model import Config
 from tallyd.config.secrets import SecretFiles
 from tallyd.config.settings import Settings
 from tallyd.core.errors import ConfigError

@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, TypeAdapter
 from tallyd.adapters.state import State
 from tallyd.config.file_watch import ConfigWatch
 from tallyd.config.jobs import Task
-from tallyd.config.model import Config, load
+from tallyd.config.load import load
+from tallyd.config.model import Config
 from tallyd.core.alerts.daemon_alerts import CONFIG
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.errors import ConfigError, ConfigProblem

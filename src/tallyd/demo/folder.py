@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tallyd.adapters.locks import FileLock, LockedError
 from tallyd.config.document import parse_document
-from tallyd.config.model import Config, config_of
+from tallyd.config.load import config_of
+from tallyd.config.model import Config
 from tallyd.config.secrets import SecretFiles
 from tallyd.core.language.messages import mark, tr, translated
 from tallyd.demo.past.ages import WRITE_EVERY_S

@@ -14,7 +14,7 @@ from tallyd.cli.service.places import Places
 from tallyd.cli.service.releases import drop_old_releases, new_release, point, put_in_place, release_of
 from tallyd.cli.service.system import ServiceError
 from tallyd.cli.service.uninstall import uninstall
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.language.languages import reading_in
 
 

@@ -16,7 +16,7 @@ from support.needs import needs
 from support.past import Past, arrival
 from support.prometheus import scraping
 from support.webfolder import CONFIG, NOW, Web, serving
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.rules import Alert, acknowledge
 from tallyd.core.readings_board import number_metric

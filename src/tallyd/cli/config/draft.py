@@ -12,7 +12,8 @@ from typing import Any
 from tallyd.cli.config.check_folders import folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.process.equipment import look_closely
 from tallyd.config.document import parse_document
-from tallyd.config.model import Config, config_of
+from tallyd.config.load import config_of
+from tallyd.config.model import Config
 from tallyd.config.problems import place_of
 from tallyd.config.secrets import SecretFiles
 from tallyd.core.errors import ConfigError, ConfigProblem
