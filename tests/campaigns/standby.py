@@ -25,8 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from adapters.records.conftest import running
 from adapters.records.servers import PostgreSql, Server
 from support.chatservers import web_service
+from support.daemon import wait_until
 from support.divera_server import divera_server
 from support.standby_pair import KINDS, Pair
+from support.standby_truth import is_quiet, unreported, verdict
 
 SHORT_LEASE_S = 3
 SHORT = ("freeze", "hold", "kill", "late", "restart", "stop")
@@ -38,19 +40,20 @@ def campaign(
 ) -> list[str]:
     """Disturb a pair in these ways; print the figures, and return what is wrong."""
     rand = random.Random(seed)
-    with divera_server() as divera, web_service() as chat:
+    with divera_server() as divera, web_service() as web:
         lasts_s = 60 + len(kinds) * (lease_s * 3 + 30)
         client = divera.client(variant)
-        pair = Pair(folder, server, client, chat, variant=variant, lease_s=lease_s, lasts_s=lasts_s)
+        pair = Pair(folder, server, client, web, variant=variant, lease_s=lease_s, lasts_s=lasts_s)
         try:
             pair.begin()
             for number, kind in enumerate(kinds):
                 print(f"  {variant} {number + 1}: {kind}", flush=True)
                 pair.disturb(kind, rand)
-            pair.finish()
+                wait_until(lambda: not unreported(pair), within_s=60, what=f"{kind}: the report")
+            pair.finish(lambda: is_quiet(pair))
         finally:
             pair.close()
-        wrong = pair.verdict()
+        wrong = verdict(pair)
         ((taken, missed),) = pair.rows(
             "SELECT count(*) FILTER (WHERE outcome='taken'), count(*) FILTER (WHERE outcome='missed')"
             " FROM reading"

@@ -8,6 +8,7 @@ import json
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,12 +17,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Posted:
-    """One request as it arrived."""
+    """One request as it arrived, at `at_s` since 1970."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    at_s: float
 
     @property
     def json(self) -> Any:
@@ -56,7 +58,7 @@ def web_service(*, tls: ssl.SSLContext | None = None) -> Iterator[WebService]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            got = Posted(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            got = Posted(self.command, self.path, dict(self.headers), self.rfile.read(length), time.time())
             service.posted.append(got)
             reply = service.replies.get(self.path, Reply())
             self.send_response(reply.status)

@@ -1,19 +1,17 @@
-"""Two daemons on one PostgreSQL, each behind a proxy of its own; what disturbs them; and the truth.
+"""Two daemons on one PostgreSQL, each behind a proxy of its own, and what disturbs them.
 
-A trigger in the database notes at each commit which connection changed something, and in which term. No
-connection may be seen in two terms, and no term with two: it would be a daemon that went on after another one
-had taken over.
+A trigger in the database notes at each commit which connection changed something, in which term, and what was
+noted as sent. What the two did is compared with the truth in `standby_truth.py`.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,19 +21,41 @@ from support.chatservers import WebService
 from support.daemon import Daemon, wait_until, write_config
 from support.divera_server import Client
 from support.tcp_proxy import TcpProxy
+from tallyd.adapters.records.database import Database
 from tallyd.core.naming import instant_text
 
 NAMES = ("a", "b")
 STEP_S = 2
-HOOK = "/hook"
+SSID = "SS-007"
+LONG_S = 90
 _SCRIPT = str(Path(__file__).with_name("standby_daemon.py"))
 _AUDIT = """
-CREATE TABLE public.audit (app text, term bigint);
+CREATE TABLE public.audit (
+  app text, term bigint, folder text, xid xid8, at double precision, name text, was jsonb, now jsonb);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  INSERT INTO public.audit SELECT current_setting('application_name'), term FROM tallyd_state.leader;
+  INSERT INTO public.audit SELECT current_setting('application_name'), term, folder, pg_current_xact_id(),
+    extract(epoch FROM clock_timestamp()), TG_TABLE_NAME,
+    CASE TG_TABLE_NAME WHEN 'notified' THEN to_jsonb(OLD) END,
+    CASE TG_TABLE_NAME WHEN 'notified' THEN to_jsonb(NEW) END FROM tallyd_state.leader;
   RETURN NULL; END $$;
 """
-_WATCHED = ("reading", "slot", "alert", "notified", "mark")
+_WATCHED = ("reading", "slot", "alert", "notified", "mark", "outbox")
+_COME = """
+INSERT INTO passage_minute AS known (poller, minute, source, n_in, n_out, n_other, first_at, last_at)
+VALUES ('visits', date_trunc('minute', now() AT TIME ZONE 'UTC'), '12', {people}, 0, 0,
+  date_trunc('second', now() AT TIME ZONE 'UTC'), date_trunc('second', now() AT TIME ZONE 'UTC'))
+ON CONFLICT (poller, minute, source) DO UPDATE SET n_in=known.n_in+excluded.n_in, last_at=excluded.last_at
+"""
+
+
+@dataclass(kw_only=True)
+class Window:
+    """When a daemon was disturbed, in seconds since 1970: what it was just sending then may be sent again."""
+
+    kind: str
+    name: str
+    begin_s: float
+    end_s: float = float("inf")
 
 
 @dataclass
@@ -45,21 +65,36 @@ class Pair:
     folder: Path
     server: Server
     client: Client
-    chat: WebService
+    web: WebService
     variant: str = "sound"
     lease_s: int = 20
     lasts_s: int = 3600
     proxies: dict[str, TcpProxy] = field(default_factory=dict)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     took_s: list[tuple[str, float]] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     said_stopping: int = 0
+    repeated: int = 0
 
     def __post_init__(self) -> None:
         self.database = self.server.new_database()
+        with closing(Database(self.server.url(self.database))) as database:
+            database.prepare()
         self.server.execute(f"ALTER DATABASE {self.database} SET search_path=tallyd_state, public")
         first = datetime.now(UTC) + timedelta(seconds=15)
         self.due = [first + timedelta(seconds=STEP_S * n) for n in range(self.lasts_s // STEP_S)]
-        poller = {
+        for name in NAMES:
+            self.proxies[name] = proxy = TcpProxy(self.server.port)
+            folder = self.folder / name
+            folder.mkdir(parents=True)
+            (folder / "url").write_text(self.server.url(self.database, proxy.port))
+            (folder / "chat").write_text(f"json://{self.web.host}/chat/{name}")
+            (folder / "sender").write_text(f"daemon {name}")
+            write_config(folder, self._config())
+
+    def _config(self) -> dict[str, object]:
+        """Return the config, the same for both. What tells them apart is in files."""
+        divera = {
             "kind": "divera",
             "url": self.client.url,
             "accesskey": "canary-key-8f3a",
@@ -67,20 +102,21 @@ class Pair:
             "catch_up": "1h",
             "retry": {"attempts": 1},
         }
-        for name in NAMES:
-            self.proxies[name] = proxy = TcpProxy(self.server.port)
-            folder = self.folder / name
-            folder.mkdir(parents=True)
-            url = self.server.url(self.database, proxy.port)
-            content = {
-                "name": "pair",
-                "timezone": "UTC",
-                "state": {"dir": "state", "url": url},
-                "channels": {"chat": f"http://{self.chat.host}{HOOK}".replace("http", "json", 1)},
-                "alerts": {"channels": ["chat"]},
-                "pollers": {"divera": poller},
-            }
-            write_config(folder, content)
+        report = {
+            "every": "10s",
+            "url": f"http://{self.web.host}/report",
+            "headers": {"X-From": "file:sender"},
+            "ssid": SSID,
+        }
+        return {
+            "name": "pair",
+            "timezone": "UTC",
+            "state": {"dir": "state", "url": "file:url"},
+            "database": {"url": "file:url"},
+            "channels": {"chat": "file:chat"},
+            "alerts": {"channels": ["chat"]},
+            "pollers": {"divera": divera, "visits": {"kind": "visitors", "report": report}},
+        }
 
     # -- the daemons -------------------------------------------------------------------------------------
 
@@ -90,7 +126,7 @@ class Pair:
         config = self.folder / name / "config.json"
         command = (_SCRIPT, self.variant, str(self.lease_s))
         self.daemons[name] = daemon = Daemon(config, python=sys.executable, command=command)
-        wait_until(lambda: daemon.heard("READY=1"), within_s=90, what=f"{name} is ready")
+        daemon.wait_ready()
 
     def begin(self) -> None:
         """Start both, and let the database note who changes what."""
@@ -130,20 +166,36 @@ class Pair:
         """Disturb the leader once, and wait until both daemons are well again."""
         name, term = self.leader()
         self.client.status = rand.choice((200, 403))  # something to notify, and to resolve
+        self.come(rand.randint(1, 9))
         time.sleep(rand.uniform(0, 1.5))
         getattr(self, f"_{kind}")(name, term)
         self.client.status = 200
+        self.come(rand.randint(1, 9))
         time.sleep(STEP_S * 1.5)
         wait_until(self.is_well, within_s=120, what=f"{kind}: both are well")
 
+    def come(self, people: int) -> None:
+        """Let a collector store that people came."""
+        self.server.execute(_COME.format(people=people), self.database)
+
     def is_well(self) -> bool:
         """Whether both run and the leader counts."""
-        done = self.rows("SELECT max(due_at) FROM reading WHERE outcome='taken'")[0][0]
+        done = self.rows("SELECT max(due_at) FROM reading WHERE poller='divera' AND outcome='taken'")[0][0]
         is_new = str(done) > instant_text(datetime.now(UTC) - timedelta(seconds=3 * STEP_S))
         return is_new and all(each.process.poll() is None for each in self.daemons.values())
 
+    @contextmanager
+    def _window(self, kind: str, *names: str) -> Iterator[None]:
+        """Note that daemons are disturbed while the block runs."""
+        found = [Window(kind=kind, name=name, begin_s=time.time()) for name in names]
+        self.windows += found
+        yield
+        for each in found:
+            each.end_s = time.time()
+
     def _kill(self, name: str, term: int) -> None:
-        self.daemons[name].kill()
+        with self._window("kill", name):
+            self.daemons[name].kill()
         self.wait_for_other("kill", name, term)
         self.start(name)
 
@@ -152,20 +204,26 @@ class Pair:
         self.wait_for_other("stop", name, term)
         self.start(name)
 
-    def _freeze(self, name: str, term: int) -> None:
+    def _freeze(self, name: str, term: int, *, at_least_s: float = 0.0) -> None:
         process = self.daemons[name].process
-        process.send_signal(signal.SIGSTOP)
-        self.wait_for_other("freeze", name, term)
-        time.sleep(STEP_S * 2)  # the new one works
-        process.send_signal(signal.SIGCONT)
+        until_s = time.monotonic() + at_least_s
+        with self._window("freeze", name):
+            process.send_signal(signal.SIGSTOP)
+            self.wait_for_other("freeze", name, term)
+            time.sleep(max(STEP_S * 2, until_s - time.monotonic()))  # the new one works
+            process.send_signal(signal.SIGCONT)
         time.sleep(STEP_S * 2)
         self.said_stopping += self.daemons[name].heard("STOPPING=1")
 
+    def _freeze_long(self, name: str, term: int) -> None:
+        self._freeze(name, term, at_least_s=LONG_S)
+
     def _cut(self, name: str, term: int) -> None:
-        self.proxies[name].cut()
-        self.wait_for_other("cut", name, term)
-        time.sleep(STEP_S * 2)
-        self.proxies[name].mend()
+        with self._window("cut", name):
+            self.proxies[name].cut()
+            self.wait_for_other("cut", name, term)
+            time.sleep(STEP_S * 2)
+            self.proxies[name].mend()
 
     def _slow(self, name: str, term: int) -> None:
         self.proxies[name].delay_s = 0.3
@@ -175,39 +233,42 @@ class Pair:
     def _hold(self, name: str, term: int) -> None:
         """Hold a COMMIT on its way until the other daemon has tried to take over."""
         proxy = self.proxies[name]
-        proxy.hold_next_commit()
-        proxy.held.wait(30)
-        time.sleep(min(self.lease_s * 0.7, 8.0))
-        proxy.mend()
+        with self._window("hold", name):
+            proxy.hold_next_commit()
+            proxy.held.wait(30)
+            time.sleep(min(self.lease_s * 0.7, 8.0))
+            proxy.mend()
 
     def _late(self, name: str, term: int) -> None:
         """Hold a COMMIT on its way, and freeze its daemon, until another one has taken over."""
         proxy, process = self.proxies[name], self.daemons[name].process
-        proxy.hold_next_commit()
-        assert proxy.held.wait(30), "no COMMIT came"
-        process.send_signal(signal.SIGSTOP)
-        self.wait_for_other("late", name, term)
-        time.sleep(STEP_S)
-        proxy.mend()
-        time.sleep(STEP_S)
-        process.send_signal(signal.SIGCONT)
+        with self._window("late", name):
+            proxy.hold_next_commit()
+            assert proxy.held.wait(30), "no COMMIT came"
+            process.send_signal(signal.SIGSTOP)
+            self.wait_for_other("late", name, term)
+            time.sleep(STEP_S)
+            proxy.mend()
+            time.sleep(STEP_S)
+            process.send_signal(signal.SIGCONT)
         time.sleep(STEP_S * 2)
 
     def _restart(self, _name: str, _term: int) -> None:
-        self.server.stop()
-        time.sleep(1)
-        self.server.start()
-        for proxy in self.proxies.values():
-            proxy.target = self.server.port
+        with self._window("restart", *NAMES):
+            self.server.stop()
+            time.sleep(1)
+            self.server.start()
+            for proxy in self.proxies.values():
+                proxy.target = self.server.port
 
-    # -- the truth ---------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
+    def finish(self, is_quiet: Callable[[], bool]) -> None:
         """Let everything come to rest, then end both."""
         self.client.status = 200
         wait_until(self.is_well, within_s=120, what="both are well")
         time.sleep(STEP_S * 3)
-        wait_until(self._is_notified, within_s=120, what="all is notified")
+        wait_until(is_quiet, within_s=120, what="all is notified and reported")
         for daemon in self.daemons.values():
             daemon.end()
 
@@ -219,72 +280,8 @@ class Pair:
         for proxy in self.proxies.values():
             proxy.close()
 
-    def _is_notified(self) -> bool:
-        return not self._unheard()
-
-    def _unheard(self) -> list[str]:
-        """Return the last incident of each key if it has ended, and the chat only heard of its beginning.
-
-        One that is followed by another of its key may end unheard: a channel gets the state of now.
-        """
-        found = self.rows(
-            "SELECT key, raised_at FROM incident WHERE ended_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM"
-            " incident_notice AS n WHERE n.key=incident.key AND n.raised_at=incident.raised_at"
-            " AND news='over')"
-            " AND EXISTS (SELECT 1 FROM incident_notice AS n WHERE n.key=incident.key"
-            " AND n.raised_at=incident.raised_at) AND raised_at=(SELECT max(raised_at) FROM incident AS other"
-            " WHERE other.key=incident.key)"
-        )
-        return [f"{key} of {at}" for key, at in found]
-
-    def verdict(self) -> list[str]:
-        """Return what is wrong."""
-        ended = ["told systemd that it stops, and went on as a standby"] * self.said_stopping
-        return [*self._stale(), *self._slots(), *self._files(), *self._notices(), *ended]
-
-    def _stale(self) -> list[str]:
-        apps = self.rows("SELECT app FROM public.audit GROUP BY app HAVING count(DISTINCT term) > 1")
-        terms = self.rows("SELECT term FROM public.audit GROUP BY term HAVING count(DISTINCT app) > 1")
-        return [
-            *(f"{app} changed something in several terms" for (app,) in apps),
-            *(f"in term {term}, more than one changed something" for (term,) in terms),
-        ]
-
-    def _slots(self) -> list[str]:
-        rows = Counter(str(at) for (at,) in self.rows("SELECT due_at FROM reading WHERE due_at IS NOT NULL"))
-        last = max(rows)
-        first = min(rows)
-        expected = [
-            text for at in self.due if first <= (text := instant_text(at.replace(microsecond=0))) <= last
-        ]
-        lost = [each for each in expected if not rows[each]]
-        return [f"lost in silence: {len(lost)} slots, {lost[:3]}"] * bool(lost) + [
-            f"twice: {at}" for at, times in rows.items() if times > 1
-        ]
-
-    def _files(self) -> list[str]:
-        name, _ = self.leader()
-        folder = self.folder / name / "out" / "divera"
-        rows = self.rows("SELECT out_name, body FROM reading WHERE out_name IS NOT NULL")
-        found = []
-        for out_name, body in rows:
-            path = folder / str(out_name)
-            if "-2" in path.name[17:]:
-                found.append(f"a second file: {out_name}")
-            if not path.exists():
-                found.append(f"{name} lacks {out_name}")
-            elif json.loads(path.read_text())["taken_at"] != json.loads(str(body))["taken_at"]:
-                found.append(f"{name} has another {out_name}")
-        return found
-
-    def _notices(self) -> list[str]:
-        heard = len(self.chat.at(HOOK))
-        ((noted,),) = self.rows("SELECT count(DISTINCT at) FROM incident_notice")
-        self.repeated = heard - int(str(noted))
-        return [f"never heard: {each}" for each in self._unheard()]
-
 
 KINDS: dict[str, Callable[..., None]] = {
     name: getattr(Pair, f"_{name}")
-    for name in ("kill", "stop", "freeze", "cut", "slow", "hold", "late", "restart")
+    for name in ("kill", "stop", "freeze", "cut", "slow", "hold", "late", "restart", "freeze_long")
 }
