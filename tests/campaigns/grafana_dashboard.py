@@ -148,9 +148,16 @@ def rows() -> Sequence[Row]:
                     queries=[Query(f"sum({_of('tallyd_slots_missed')})", "missed")],
                 ),
                 Panel(
+                    title="Active",
+                    kind="stat",
+                    width=4,
+                    more={"textMode": "name"},
+                    queries=[Query(f"{_of('tallyd_active')} == 1", "{{instance}}")],
+                ),
+                Panel(
                     title="Version",
                     kind="stat",
-                    width=8,
+                    width=4,
                     more={"textMode": "name"},
                     queries=[Query(_of("tallyd_build_info"), "{{version}}")],
                 ),

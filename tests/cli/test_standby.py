@@ -18,9 +18,13 @@ from tallyd.adapters.locks import FileLock
 from tallyd.adapters.state import State
 from tallyd.adapters.state.leadership import Leadership
 from tallyd.cli.config.check import check
+from tallyd.cli.views.alerts import alerts
 from tallyd.cli.views.status import status
+from tallyd.config.active_file import write_active
 from tallyd.config.load import load
 from tallyd.config.reload import ActiveConfigNote
+from tallyd.core.errors import ConfigError
+from tallyd.core.reading import Json
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -33,10 +37,10 @@ def url(postgresql: Server) -> str:  # noqa: F811 # see above
 @pytest.fixture
 def path(tmp_path: Path, url: str) -> Iterator[Path]:
     """The config of a standby that runs; `pi1` is active."""
-    path = write_config(tmp_path, state={"dir": "state", "url": url}, pollers={})
+    path = write_config(tmp_path, state={"dir": "state", "url": url}, pollers={}, web={})
     (tmp_path / "state").mkdir(exist_ok=True)
-    leader = Leadership(url, host="pi1", folder="/srv/state")
     config = load(path, environ={})
+    leader = Leadership(url, host="pi1", folder="/srv/state", config=config.shared_digest)
     with ExitStack() as stack:
         stack.callback(leader.release)
         stack.enter_context(FileLock(tmp_path / "state" / "lock").take())
@@ -67,6 +71,33 @@ def test_status_of_a_standby_says_who_is_active_since_when(
 def test_check_online_says_who_is_active(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(path, online=True) == 0
     assert "answers; active is pi1 since" in capsys.readouterr().out
+
+
+def test_check_online_names_the_daemon_whose_config_differs_by_more_than_addresses(
+    path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state: Json = {"dir": "state", "url": url}
+    web: Json = {"listen": "127.0.0.1:8799", "public_url": "https://pi2.example/"}
+    write_config(path.parent, **{"//": "on pi2"}, web=web, state=state, pollers={})
+    assert check(path, online=True) == 0
+    write_config(path.parent, web=web, state=state, pollers={}, retry={"attempts": 2})
+    assert check(path, online=True) == 1
+    assert "the config on pi1 (/srv/state) differs from that of" in capsys.readouterr().err
+
+
+def test_status_and_alerts_work_while_the_config_on_disk_is_broken(
+    path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path.parent / "url").write_text(url)
+    write_config(path.parent, state={"dir": "state", "url": "file:url"}, pollers={})
+    write_active(load(path, environ={}), restart="")
+    path.write_text("{}}")
+    assert status(path, as_json=False) == 0
+    assert "; config.json: invalid JSON" in capsys.readouterr().out.splitlines()[0]
+    assert alerts(path, most=10, as_json=False) == 0
+    (path.parent / "url").unlink()
+    with pytest.raises(ConfigError):
+        status(path, as_json=False)
 
 
 def test_check_online_rejects_a_pooler_that_shares_sessions_and_no_other(

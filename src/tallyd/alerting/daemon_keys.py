@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tallyd.core.alerts.daemon_alerts import (
     CONFIG,
+    CONFIGS,
     DAMAGED,
     DOUBLED,
     INTAKE,
@@ -17,7 +18,7 @@ from tallyd.core.alerts.rules import OWN
 from tallyd.core.alerts.run_alerts import OVERDUE
 from tallyd.core.naming import key_segments
 
-_KEYS = frozenset(kind.key for kind in (CONFIG, LOG, DAMAGED, NETWORK, WEB, INTAKE))
+_KEYS = frozenset(kind.key for kind in (CONFIG, CONFIGS, LOG, DAMAGED, NETWORK, WEB, INTAKE))
 _WHATS = frozenset(kind.what for kind in (PART_CRASHED, UNDELIVERED, DOUBLED))
 
 

@@ -95,12 +95,13 @@ def find_state(path: Path) -> Place:
     try:
         config = load_config(path, lenient=True)
     except ConfigError as error:
-        if active is None or active.has_state_url:  # nobody else knows the database
+        at = active.state_at(os.environ) if active else None
+        if active is None or at is None:
             raise
         first = error.lines(ending="; tallyd cannot start with it")[0]
-        return Place(active.state_dir, active.state_dir / STATE_FILE, None, first, active.language)
+        return Place(active.state_dir, at, None, first, active.language)
     language = config.settings.language
-    if active is None or active.has_state_url:
+    if active is None or active.state_url is not None:
         return Place(config.state_dir, config.state_at, config, None, language)
     changed = config.changed_from(active.fixed)
     if {"state.dir", "state.url"} & set(changed) or (

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from tallyd.adapters.outfiles import replace_file
 from tallyd.config.folders import STATE_FILE
 from tallyd.config.model import Config
+from tallyd.config.secrets import SecretFiles
 from tallyd.core.language.languages import Language
 
 
@@ -25,8 +27,9 @@ from tallyd.core.language.languages import Language
 class Active:
     """What a daemon wrote when it activated a config. `restart` says how to start it again.
 
-    `language` is that of the config, for commands that cannot read it any more. `has_state_url`: the state is
-    not in the folder, but in a database whose URL only the config has.
+    `language` is that of the config, for commands that cannot read it any more. `state_url` says where the
+    URL of the state was read (`file:/PATH`, `env:NAME`); empty if the config holds the URL itself, None if
+    the state is in the folder.
     """
 
     config: Path
@@ -34,7 +37,16 @@ class Active:
     fixed: Mapping[str, str]
     restart: str
     language: Language = "en"
-    has_state_url: bool = False
+    state_url: str | None = None
+
+    def state_at(self, environ: Mapping[str, str]) -> Path | str | None:
+        """Return where the state is; None: only the config says it, or it cannot be read."""
+        if self.state_url is None:
+            return self.state_dir / STATE_FILE
+        try:
+            return SecretFiles(self.config.parent, environ).read(self.state_url) if self.state_url else None
+        except PydanticCustomError:
+            return None
 
 
 _FILE = TypeAdapter(Active)
@@ -54,13 +66,14 @@ def active_file(config: Path) -> Path:
 def write_active(config: Config, *, restart: str) -> None:
     """Write the active file if its content changes. Raises `OSError`."""
     path = active_file(config.path)
+    url = config.settings.state.url
     active = Active(
         config.path,
         config.state_dir,
         config.fixed,
         restart,
         config.settings.language,
-        has_state_url=config.state_url is not None,
+        state_url=url.reference if url else None,
     )
     # Not dump_json: a path need not be UTF-8.
     content = json.dumps(_FILE.dump_python(active, mode="json"), indent=1).encode() + b"\n"
@@ -79,7 +92,7 @@ def read_active(config: Path) -> Active | None:
     except ValueError:
         return None
     # Not Path.exists: it fails below a folder that we may not enter.
-    has_state = active.has_state_url or os.path.exists(active.state_dir / STATE_FILE)  # noqa: PTH110 # see above
+    has_state = active.state_url is not None or os.path.exists(active.state_dir / STATE_FILE)  # noqa: PTH110 # see above
     return active if has_state and active.config.resolve() == config.resolve() else None
 
 

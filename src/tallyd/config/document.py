@@ -20,6 +20,7 @@ from tallyd.core.json_syntax import what_is_wrong
 
 MOST_BYTES = 16 * 1024 * 1024
 
+_ADDRESSES = frozenset({"listen", "hosts", "public_url"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -78,6 +79,20 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
         raise _broken(path, r"contains half of a surrogate pair (\ud800 to \udfff)")
     places = tuple(dict.fromkeys((*_place_in(value, built), key) for built, key in twice))
     return Document(text, hashlib.sha256(raw).hexdigest(), mode, places)
+
+
+def digest_of_shared(documents: Iterable[Document]) -> str:
+    """Return a digest of a config and its parts, without comments and without the addresses of the machine.
+
+    It is the same for the configs of two machines that do the same.
+    """
+    found = [json.loads(document.json) for document in documents]
+    for config in found:
+        for served in ("web", "intake"):
+            if isinstance(settings := config.get(served), dict):
+                config[served] = {key: value for key, value in settings.items() if key not in _ADDRESSES}
+    texts = sorted(json.dumps(each, sort_keys=True) for each in found)
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def _read_bytes(path: Path) -> tuple[int, bytes]:

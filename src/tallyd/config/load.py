@@ -15,7 +15,7 @@ from typing import TypeAlias
 from pydantic import ValidationError
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.config.document import Document, read_document
+from tallyd.config.document import Document, digest_of_shared, read_document
 from tallyd.config.folders import inbox_problems
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of, problems_of
@@ -74,6 +74,7 @@ def config_of(
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
             digest=reader.digest_with(document.digest),
+            shared_digest=digest_of_shared((document, *reader.parts.values())),
             notes=(
                 *reader.notes,
                 *reader.open_files({path.absolute(): document, **reader.parts}, without_password(settings)),

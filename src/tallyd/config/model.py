@@ -32,8 +32,9 @@ class Config:
     """A config that is active, or could be.
 
     `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
-    every file that it names, to watch for changes. `digest` is the SHA-256 (hex) of the file's bytes. `notes`
-    are lines for `check` that stop nothing. `tallyd` is the command as a person calls it.
+    every file that it names, to watch for changes. `digest` is the SHA-256 (hex) of the file's bytes;
+    `shared_digest` is the same for the configs of daemons that take turns. `notes` are lines for `check` that
+    stop nothing. `tallyd` is the command as a person calls it.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Config:
     secrets: tuple[str, ...]
     files: tuple[Path, ...]
     digest: str
+    shared_digest: str
     notes: tuple[str, ...] = ()
     tallyd: str = "tallyd"
 

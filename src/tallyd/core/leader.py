@@ -29,6 +29,15 @@ class Leader:
         return (self.host, self.folder) == (host, folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OtherConfig:
+    """A daemon that shares the state, and whose config differs, and since when."""
+
+    host: str
+    folder: str
+    since: datetime
+
+
 def standby_text(leader: Leader | None, zone: tzinfo, *, now: datetime) -> str:
     """Return what a standby says about the leader; None: nobody has ever worked."""
     if leader is None or not leader.is_there:

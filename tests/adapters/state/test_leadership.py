@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from adapters.records.servers import Server
 from adapters.state.damage import execute
 from support.daemon import wait_until
 from tallyd.adapters.state import DeposedError, State, StateError, leadership
-from tallyd.adapters.state.leadership import Leadership
+from tallyd.adapters.state.leadership import Leadership, other_configs
 from tallyd.adapters.state.server_session import check_session
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
@@ -176,6 +176,32 @@ def test_the_server_ends_the_session_of_who_is_silent(pair: Pair) -> None:
     assert shown == ("20s",)
     with closing(State(pair.url)) as state:
         assert execute(state, "SELECT current_setting('idle_in_transaction_session_timeout')") == [("20s",)]
+
+
+def test_both_find_out_that_their_configs_differ_and_since_when(postgresql: Server, pair: Pair) -> None:
+    place = {"host": "pi3", "folder": "/elsewhere"}
+    pair.first.config = pair.second.config = "one"
+    assert pair.first.take(now=AT)
+    assert not pair.second.take(now=AT)
+    assert pair.first.keep()
+    assert (pair.first.other_configs, pair.second.other_configs) == ((), ())
+    pair.second.config = "two"
+    before = datetime.now(UTC)
+    assert not pair.second.take(now=AT)
+    assert pair.first.keep()
+    assert [each.host for each in pair.second.other_configs] == ["pi1"]
+    (found,) = pair.first.other_configs
+    assert (found.host, found.folder) == ("pi2", "/var/lib/tallyd/state")
+    assert abs(found.since - before) < timedelta(minutes=1)
+    assert not pair.second.take(now=AT)
+    assert pair.first.keep()
+    assert pair.first.other_configs == (found,), "since when they differ"
+    assert [each.host for each in other_configs(pair.url, **place, config="two")] == ["pi1"]
+
+    database = pair.url.rpartition("/")[2]
+    postgresql.execute("UPDATE tallyd_state.daemon SET seen_at=now()-interval '61 s'", database)
+    assert pair.first.keep()
+    assert not pair.first.other_configs, "the other one is away"
 
 
 def test_two_sessions_are_no_pooler(empty_postgresql: str) -> None:

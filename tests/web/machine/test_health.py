@@ -13,6 +13,7 @@ from tallyd.core.alerts.rules import Alert
 from tallyd.core.leader import Leader
 from tallyd.runs.stats import RunStats
 from tallyd.web.machine.health import is_healthy, routes
+from tallyd.web.machine.metrics import exposition
 from tallyd.web.page import Page
 
 STALE = Alert(
@@ -33,6 +34,8 @@ def test_a_standby_is_well_and_says_that_it_is_one(tmp_path: Path) -> None:
         with serving(routes(standby)) as url:
             answer = requests.get(f"{url}/healthz", timeout=20)
             assert (answer.status_code, answer.json()) == (200, {"status": "ok", "role": "standby"})
+        assert b"\ntallyd_active 1.0\n" in exposition(context)
+        assert b"\ntallyd_active 0.0\n" in exposition(standby)
         with serving(Page(standby).routes()) as url:
             assert "standby; active is pi1 since" in requests.get(url, timeout=20).text
 

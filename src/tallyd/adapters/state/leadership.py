@@ -18,18 +18,36 @@ import psycopg
 
 from tallyd.adapters.state.postgresql import LOCK, StateServer, leader_in
 from tallyd.adapters.state.server_session import LEASE_S, check_session, connect, explained, place_of
-from tallyd.core.leader import Leader
+from tallyd.core.leader import Leader, OtherConfig
 from tallyd.core.naming import instant_text
 
 TRY_EVERY_S: Final = 5.0
 _FREED: Final = "tallyd_leader"
+_NOTE_CONFIG: Final = """
+INSERT INTO daemon AS known (host, folder, config, config_since, seen_at) VALUES (%s, %s, %s, now(), now())
+ON CONFLICT (host, folder) DO UPDATE SET config=excluded.config, seen_at=now(), config_since=
+  CASE WHEN known.config=excluded.config THEN known.config_since ELSE now() END
+"""
+_OTHER_CONFIGS: Final = """
+SELECT other.host, other.folder, greatest(other.config_since, coalesce(own.config_since, now()))
+FROM daemon AS other LEFT JOIN daemon AS own
+  ON own.host=%(host)s AND own.folder=%(folder)s AND own.config=%(config)s
+WHERE (other.host, other.folder)<>(%(host)s, %(folder)s) AND other.config<>%(config)s
+  AND other.seen_at>now()-interval '1 minute'
+ORDER BY 1, 2
+"""
 
 
 class Leadership:
-    """The right to work. `host` and `folder` are those of this daemon. Thread-safe; raises `StateError`."""
+    """The right to work. `host` and `folder` are those of this daemon. Thread-safe; raises `StateError`.
 
-    def __init__(self, url: str, *, host: str, folder: str) -> None:
-        self._url, self._host, self._folder = url, host, folder
+    `config` is the digest of its active config; `other_configs` are the daemons that have another one, as of
+    the last try.
+    """
+
+    def __init__(self, url: str, *, host: str, folder: str, config: str = "") -> None:
+        self._url, self._host, self._folder, self.config = url, host, folder, config
+        self.other_configs: tuple[OtherConfig, ...] = ()
         self._place = place_of(url)
         self._lock = threading.Lock()
         self._session: psycopg.Connection[Any] | None = None
@@ -40,6 +58,7 @@ class Leadership:
         """Become the leader if nobody is. Return whether this daemon is it now."""
         with self._lock, explained(self._place):
             db = self._connected()
+            self._compare_configs(db)
             if not _takes_lock(db):
                 _end_silent_leader(db)
                 return False
@@ -67,6 +86,7 @@ class Leadership:
             db = self._connected()
             if was_lost and not _takes_lock(db):
                 return False
+            self._compare_configs(db)
             return db.execute("SELECT token FROM leader").fetchone() == (self.token,)
 
     def leader(self) -> Leader | None:
@@ -88,6 +108,11 @@ class Leadership:
                 self._session.close()
                 self._session = None
 
+    def _compare_configs(self, db: psycopg.Connection[Any]) -> None:
+        """Note the config of this daemon, and find the daemons with another one."""
+        db.execute(_NOTE_CONFIG, (self._host, self._folder, self.config))
+        self.other_configs = _other_configs(db, self._host, self._folder, self.config)
+
     def _connected(self) -> psycopg.Connection[Any]:
         if not self._has_tables:
             check_session(self._url)
@@ -99,6 +124,19 @@ class Leadership:
             db.execute(f"SET idle_session_timeout='{LEASE_S}s'; LISTEN {_FREED}".encode())
             self._session = db
         return self._session
+
+
+def other_configs(url: str, *, host: str, folder: str, config: str) -> tuple[OtherConfig, ...]:
+    """Return the daemons on other machines whose config differs from this one. Raises `StateError`."""
+    with explained(place_of(url)), connect(url, name="tallyd check", reads_only=True) as db:
+        return _other_configs(db, host, folder, config)
+
+
+def _other_configs(
+    db: psycopg.Connection[Any], host: str, folder: str, config: str
+) -> tuple[OtherConfig, ...]:
+    rows = db.execute(_OTHER_CONFIGS, {"host": host, "folder": folder, "config": config})
+    return tuple(OtherConfig(host=name, folder=where, since=since) for name, where, since in rows)
 
 
 def _end_former_leader(db: psycopg.Connection[Any]) -> None:

@@ -44,6 +44,11 @@ CREATE TABLE leader (
   id INTEGER NOT NULL PRIMARY KEY CHECK (id=1), schema_version INTEGER NOT NULL, commits INTEGER NOT NULL,
   term INTEGER NOT NULL, token TEXT, host TEXT, folder TEXT, since TEXT
 );
+CREATE TABLE daemon (
+  host TEXT NOT NULL, folder TEXT NOT NULL, config TEXT NOT NULL, config_since TIMESTAMPTZ NOT NULL,
+  seen_at TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (host, folder)
+);
 INSERT INTO leader (id, schema_version, commits, term) VALUES (1, {version}, 0, 0)
 """
 

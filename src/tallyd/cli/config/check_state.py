@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import closing
 
 from tallyd.adapters.state import State, StateError
 from tallyd.cli.shared import utc_now
 from tallyd.config.model import Config
+from tallyd.core.alerts.daemon_alerts import configs_problem
+from tallyd.core.alerts.values import Wording
+from tallyd.core.alerts.wording import said
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import tr, translated
@@ -17,12 +21,15 @@ def try_state(config: Config) -> int:
     """Try the server of the state, and say who is active. Return 1 if a standby could not work with it."""
     if config.state_url is None:
         return EXIT_OK
+    from tallyd.adapters.state.leadership import other_configs  # noqa: PLC0415 # an extra
     from tallyd.adapters.state.server_session import check_session  # noqa: PLC0415 # an extra
 
+    me = {"host": socket.gethostname(), "folder": str(config.state_dir)}
     try:
         check_session(config.state_url)
         with closing(State(config.state_url)) as state:
             place, leader = translated(state.place), state.leader()
+        problem = configs_problem(other_configs(config.state_url, **me, config=config.shared_digest))
     except StateError as error:
         complain(f"state.url: {translated(str(error))}")
         return EXIT_PROBLEM
@@ -36,4 +43,6 @@ def try_state(config: Config) -> int:
             since=clock(leader.since, config.zone, now=utc_now()),
         )
         say(text, style="fine")
-    return EXIT_OK
+    if problem is not None:
+        complain(said(problem, Wording(now=utc_now(), zone=config.zone, tallyd=config.tallyd)))
+    return EXIT_PROBLEM if problem else EXIT_OK

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.logs import LogFile, Logs
@@ -29,7 +29,7 @@ from tallyd.alerting.notifier import Notifier
 from tallyd.cli.process.equipment import look_closely, reporter_of
 from tallyd.cli.process.outgoing import Outgoing
 from tallyd.cli.process.resources import Outside
-from tallyd.cli.process.standby import Keeper, Standby, StartOver, start_over
+from tallyd.cli.process.standby import Keeper, Standby, StartOver, config_problems, start_over
 from tallyd.cli.shared import utc_now
 from tallyd.config.active_file import active_file, write_active
 from tallyd.config.model import Config
@@ -54,6 +54,9 @@ from tallyd.storage.store import Store
 from tallyd.web.http.service import Service
 from tallyd.web.intake.service import Intake
 from tallyd.web.service import Served
+
+if TYPE_CHECKING:
+    from tallyd.adapters.state.leadership import Leadership
 
 log = logging.getLogger("tallyd")
 
@@ -91,6 +94,7 @@ class Process:
         self._clock = Clock()
         self._log_trouble: Problem | None = None
         self._failed = False
+        self._leadership: Leadership | None = None
         self._token: str | None = None
         self._starts_over = False
         self._logs = Logs(
@@ -137,8 +141,14 @@ class Process:
         """Stand by until no other daemon works; false: a signal came first."""
         from tallyd.adapters.state.leadership import Leadership  # noqa: PLC0415 # an extra
 
-        leadership = Leadership(url, host=socket.gethostname(), folder=str(self._config.state_dir))
+        leadership = Leadership(
+            url,
+            host=socket.gethostname(),
+            folder=str(self._config.state_dir),
+            config=self._config.shared_digest,
+        )
         stack.callback(leadership.release)
+        self._note_active(self._config)
         standby = Standby(
             self._config,
             leadership,
@@ -153,7 +163,7 @@ class Process:
                 return False
         except StartOver:
             start_over(self._environ)
-        self._token = leadership.token
+        self._leadership, self._token = leadership, leadership.token
         stack.callback(Keeper(leadership, self._depose).stop)
         return True
 
@@ -223,13 +233,18 @@ class Process:
             stats=self._stats,
         )
 
-    def _configure(self, config: Config) -> None:
+    def _note_active(self, config: Config) -> None:
         try:
             write_active(config, restart=self._restart)
         except OSError as error:
             # Counting continues. `status` misses the file only if the config breaks before the next start.
             extra = {"file": str(active_file(config.path)), "reason": (error.strerror or "").lower()}
             log.warning("active file cannot be written", extra=extra)
+
+    def _configure(self, config: Config) -> None:
+        self._note_active(config)
+        if self._leadership is not None:
+            self._leadership.config = config.shared_digest
         self._logs.reconfigure(
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )
@@ -337,8 +352,9 @@ class Process:
     def _troubles(self, state_dir: Path) -> tuple[Problem, ...]:
         self._logs.try_again()
         own = (self._log_trouble,) if self._log_trouble else ()
+        found = config_problems(self._leadership, now=self._clock.now()) if self._leadership else ()
         served = (problem for service in self._services for problem in service.problems())
-        return (*own, *served, *damage_problems(state_dir))
+        return (*own, *found, *served, *damage_problems(state_dir))
 
 
 def _log_file(config: Config) -> LogFile:

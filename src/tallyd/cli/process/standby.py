@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tallyd.adapters.clock import Clock
@@ -18,8 +19,10 @@ from tallyd.cli.process.equipment import look_closely
 from tallyd.cli.shared import load_config
 from tallyd.config.file_watch import ConfigWatch
 from tallyd.config.model import Config
+from tallyd.core.alerts.daemon_alerts import configs_problem
 from tallyd.core.errors import ConfigError
 from tallyd.core.leader import Leader, standby_text
+from tallyd.core.reading import Problem
 from tallyd.runs.stats import RunStats
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ log = logging.getLogger("tallyd")
 
 LOOKS_AFTER_OUTAGE: Final = 2
 """After an outage of the database, the daemon that worked before may go on: it may hold counts in memory."""
+DIFFER_AFTER: Final = timedelta(minutes=1)
+"""So long, the configs of two machines may differ: nobody changes both at the same moment."""
 LOOK_EVERY_S: Final = 1.0
 """How often it looks for signals and changes of the config."""
 
@@ -176,6 +181,14 @@ class Keeper:
                 log.error("another daemon has taken over; this one starts over as a standby")
                 self._on_deposed()
                 return
+
+
+def config_problems(leadership: Leadership, *, now: datetime) -> tuple[Problem, ...]:
+    """Return the problem that another daemon on the state has another config, if it is more than a moment."""
+    problem = configs_problem(
+        other for other in leadership.other_configs if now - other.since >= DIFFER_AFTER
+    )
+    return (problem,) if problem else ()
 
 
 def start_over(environ: Mapping[str, str]) -> NoReturn:

@@ -95,7 +95,13 @@ class Status:
         path, since, rejected = self.note.path, self.clock(self.note.since), self.note.rejected
         if self.is_standby and self.pid is not None:
             text = standby_text(self.leader, self.note.zone, now=self.now)
-            return tr("{standby} (process {pid})", standby=text, pid=str(self.pid)), "fine"
+            text = tr(
+                "{standby} (process {pid})[; {trouble}]",
+                standby=text,
+                pid=str(self.pid),
+                trouble=translated(self.trouble or ""),
+            )
+            return text, "error" if self.trouble else "fine"
         if self.pid is None:
             text = tr(
                 "config {path} was active since {since}; tallyd is NOT running[; {trouble}]",

@@ -9,8 +9,9 @@ from datetime import datetime
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.rules import OWN
 from tallyd.core.alerts.values import Name, Span
-from tallyd.core.hosts import Host
+from tallyd.core.hosts import Host, place_of
 from tallyd.core.language.messages import mark
+from tallyd.core.leader import OtherConfig
 from tallyd.core.out_document import is_clock_suspect
 from tallyd.core.reading import Problem
 
@@ -154,6 +155,19 @@ DOUBLED = AlertKind(
     short=mark("runs twice"),
     many=mark("pollers that run twice"),
 )
+CONFIGS = AlertKind(
+    key="tallyd/configs",
+    severity="warning",
+    text=mark(
+        "the config on {host} differs from that of the daemon that shares its state, since {since}. After a "
+        "takeover, tallyd works by the other config. Copy the right one to the other machine; only the "
+        "addresses of web and intake may differ."
+    ),
+    over=mark("the configs of the daemons that share the state are the same"),
+    ends=mark("the configs are the same, or the other daemon has been away for a minute"),
+    short=mark("configs differ"),
+    many=mark("configs that differ"),
+)
 EXECUTOR = AlertKind(
     key="tallyd/executor",
     severity="error",
@@ -171,6 +185,7 @@ OWN_KINDS = (
     CLOCK,
     NETWORK,
     CONFIG,
+    CONFIGS,
     STATE,
     DAMAGED,
     OUT,
@@ -200,6 +215,15 @@ def doubled_problem(poller: str, hosts: Iterable[Host], *, since: datetime) -> P
     """Return the problem of a poller that other daemons run too."""
     where = Name(", ".join(host.place for host in hosts))
     return DOUBLED.problem(OWN, poller, since=since, poller=Name(poller), host=where)
+
+
+def configs_problem(others: Iterable[OtherConfig]) -> Problem | None:
+    """Return the problem that the configs of daemons that share the state differ; None if they do not."""
+    found = sorted(others, key=lambda other: other.since)
+    if not found:
+        return None
+    where = Name(", ".join(place_of(other.host, other.folder) for other in found))
+    return CONFIGS.problem(OWN, since=found[0].since, host=where)
 
 
 def executor_problem(poller: str, reason: str, *, left: int, own: int, since: datetime) -> Problem:

@@ -90,9 +90,10 @@ class _Collector:
 
 
 def _build(context: Context) -> Iterator[Metric]:
-    del context
     build = {"version": tallyd.__version__, "python": platform.python_version()}
     yield InfoMetricFamily("tallyd_build", "The version of tallyd and of Python.", value=build)
+    is_active = context.leader is None
+    yield GaugeMetricFamily("tallyd_active", "1 if this tallyd is active, 0 if it is a standby.", is_active)
 
 
 def _runs(context: Context) -> Iterator[Metric]:
