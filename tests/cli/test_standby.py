@@ -15,6 +15,7 @@ from adapters.records.servers import Server
 from support.past import write_config
 from support.pooler import pooler
 from tallyd.adapters.locks import FileLock
+from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.adapters.state.leadership import Leadership
 from tallyd.cli.config.check import check
@@ -83,6 +84,21 @@ def test_check_online_names_the_daemon_whose_config_differs_by_more_than_address
     write_config(path.parent, web=web, state=state, pollers={}, retry={"attempts": 2})
     assert check(path, online=True) == 1
     assert "the config on pi1 (/srv/state) differs from that of" in capsys.readouterr().err
+
+
+def test_the_active_daemon_does_not_do_twice_what_its_standby_would_do(
+    path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apps: Json = {"kind": "servers", "targets": {"PROD": {"url": "http://127.0.0.1:1/"}}}
+    shared: Json = {"url": url}
+    write_config(path.parent, state=shared, database=shared, retry={"attempts": 1}, pollers={"apps": apps})
+    for name, is_said in (("pi1", False), ("pi3", True)):
+        with closing(Database(url, prepares=True)) as database:
+            beating = database.hosts(name=name, folder="/srv/state")
+            duties = {"apps": frozenset({"checks"})}
+            beating.beat(version="1", config_digest="", duties=duties, now=lambda: datetime.now(UTC))
+        assert check(path, online=True) == 1
+        assert ("runs the poller apps too" in capsys.readouterr().err) is is_said, name
 
 
 def test_status_and_alerts_work_while_the_config_on_disk_is_broken(

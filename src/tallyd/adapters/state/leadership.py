@@ -132,6 +132,12 @@ def other_configs(url: str, *, host: str, folder: str, config: str) -> tuple[Oth
         return _other_configs(db, host, folder, config)
 
 
+def sharers(url: str) -> frozenset[tuple[str, str]]:
+    """Return the host and the folder of each daemon that ever shared this state. Raises `StateError`."""
+    with explained(place_of(url)), connect(url, name="tallyd check", reads_only=True) as db:
+        return frozenset(db.execute("SELECT host, folder FROM daemon").fetchall())
+
+
 def _other_configs(
     db: psycopg.Connection[Any], host: str, folder: str, config: str
 ) -> tuple[OtherConfig, ...]:

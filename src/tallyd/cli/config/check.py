@@ -12,7 +12,7 @@ from tallyd.adapters.locks import holder
 from tallyd.adapters.records.reader import RecordsReader
 from tallyd.cli.config.check_folders import folder_notes, folder_problems, runs_as_this_user, service_folders
 from tallyd.cli.config.check_growth import show_growth
-from tallyd.cli.config.check_state import try_state
+from tallyd.cli.config.check_state import those_who_take_turns, try_state
 from tallyd.cli.config.found import ask_source, show_found, show_learned, sources_of
 from tallyd.cli.process.equipment import channels, look_closely
 from tallyd.cli.shared import load_config, utc_now
@@ -181,9 +181,11 @@ def _ask_sources(config: Config) -> int:
 
 def _look_for_doubles(config: Config) -> int:
     """Look for other daemons on the database that run the same pollers. Return 1 if there are any."""
-    now = utc_now()
+    now, turns = utc_now(), those_who_take_turns(config)
     with closing(RecordsReader(config.database_url)) as reader:
-        found = doubled(duties_of(config), other_hosts(config, reader, now=now), now=now)
+        hosts = other_hosts(config, reader, now=now)
+    others = (each for each in hosts if (each.name, each.folder) not in turns)
+    found = doubled(duties_of(config), others, now=now)
     for poller, hosts in found.items():
         wording = Wording(now=now, zone=config.zone, tallyd=config.tallyd)
         complain(said(doubled_problem(poller, hosts, since=now), wording))

@@ -17,6 +17,18 @@ from tallyd.core.language.messages import tr, translated
 from tallyd.presentation.terminal import complain, say
 
 
+def those_who_take_turns(config: Config) -> frozenset[tuple[str, str]]:
+    """Return the host and the folder of each daemon that shares the state, as far as it can be read."""
+    if config.state_url is None:
+        return frozenset()
+    from tallyd.adapters.state.leadership import sharers  # noqa: PLC0415 # an extra
+
+    try:
+        return sharers(config.state_url)
+    except StateError:
+        return frozenset()  # `try_state` says why
+
+
 def try_state(config: Config) -> int:
     """Try the server of the state, and say who is active. Return 1 if a standby could not work with it."""
     if config.state_url is None:
