@@ -59,7 +59,7 @@ def configured(folder: Path, **poller: Any) -> Path:
 
 
 def imported(path: Path, logger: Logger, *, dry_run: bool = False) -> int:
-    return bring_data(path, Wanted(program=PROGRAM, old=logger.folder, dry_run=dry_run))
+    return bring_data(path, Wanted(program=PROGRAM, old=str(logger.folder), dry_run=dry_run))
 
 
 def stored(path: Path) -> tuple[StoredReading, ...]:
@@ -250,7 +250,7 @@ def test_the_config_asks_at_the_hours_of_the_last_month(tmp_path: Path, logger: 
     logger.count("01-11-2026_07", [50101])
     logger.count("02-11-2026_19:30", [50101])
     path = tmp_path / "config.json"
-    assert print_config(path, Wanted(program=PROGRAM, old=logger.folder)) == 0
+    assert print_config(path, Wanted(program=PROGRAM, old=str(logger.folder))) == 0
     out, err = said()
     poller = json.loads(out)["pollers"]["divera"]
     assert poller == {"kind": "divera", "accesskey": "file:secrets/divera-key", "at": ["07:00", "19:30"]}
@@ -279,7 +279,7 @@ def test_the_address_never_keeps_a_key(
     tmp_path: Path, logger: Logger, said: Said, config: dict[str, str], expected: str | None
 ) -> None:
     logger.configure(**config)
-    assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=logger.folder)) == 0
+    assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=str(logger.folder))) == 0
     out, err = said()
     poller = json.loads(out)["pollers"]["divera"]
     assert poller.get("url") == expected
@@ -301,7 +301,7 @@ def test_a_folder_that_is_not_its_is_refused(
 ) -> None:
     file = logger.folder / "config.json"
     file.unlink() if text is None else file.write_text(text)
-    assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=logger.folder)) == 1
+    assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=str(logger.folder))) == 1
     assert complaint in said()[1]
     shutil.rmtree(logger.folder / "out")
     assert imported(configured(tmp_path), logger) == 1

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from tallyd.adapters.state import JobRef, State
 from tallyd.contract.arrivals import Arrival, ArrivalState
 from tallyd.contract.corrections import Correction
+from tallyd.contract.imports import Imported
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, seen_text
 from tallyd.core.alerts.incidents import Incident
@@ -135,6 +136,11 @@ class FakeRecords:
     lags: Sequence[LagRow] = ()
     corrected: Sequence[Correction] = ()
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def imported(self) -> Imported | None:
+        """Return nothing."""
+        return None
+
     arrived: Mapping[str, Arrival] = field(default_factory=dict)
 
     def arrivals(self, now: datetime) -> Mapping[str, Arrival]:

@@ -168,10 +168,17 @@ def import_(
         typer.Argument(
             metavar="PROGRAM",
             callback=_known_program,
-            help="Name of the program: divera-status-logger.",
+            help="Name of the program: divera-status-logger, visitorsflow or server-status-check.",
         ),
     ],
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Its folder.")],
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD",
+            help="Its folder or config file. Or its data: a dump (.sql), a CSV file, or the URL of a "
+            "database, as env:NAME or file:PATH.",
+        ),
+    ],
     prints_config: Annotated[
         bool, typer.Option("--print-config", help="Only print a config for tallyd, made of the old one.")
     ] = False,
@@ -184,12 +191,15 @@ def import_(
             autocompletion=completion.pollers,
         ),
     ] = "",
+    table: Annotated[
+        str, typer.Option("--table", metavar="NAME", help="Table to read, if several may have the data.")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing; show what would come.")] = False,
 ) -> None:
     """Take over the data of an older program, or its config. Nothing that exists is changed."""
     from tallyd.cli.actions.imports import Wanted, bring_data, print_config
 
-    wanted = Wanted(program=program, old=old, poller=poller, dry_run=dry_run)
+    wanted = Wanted(program=program, old=old, poller=poller, table=table, dry_run=dry_run)
     raise typer.Exit((print_config if prints_config else bring_data)(context.obj, wanted))
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.arrivals import Arrival
 from tallyd.contract.corrections import CountedRecords
+from tallyd.contract.imports import Imported
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count
 from tallyd.core.alerts.incidents import Incident
@@ -154,6 +155,10 @@ class PastRecords(CountedRecords, Protocol):
 
     def arrivals(self, now: datetime) -> Mapping[str, Arrival]:
         """Return the newest file of each source, whichever host it came to."""
+        ...
+
+    def imported(self) -> Imported | None:
+        """Return what was imported from an older program; None: nothing."""
         ...
 
     def minutes(

@@ -88,9 +88,9 @@ def read_config(path: Path) -> OldConfig:
     )
 
 
-def bring_data(path: Path, target: Target) -> Totals:
+def bring_data(old: str, target: Target) -> Totals:
     """Import the counts as readings of their slots. Raises `OldDataError`, `OutError`, `StateError`."""
-    totals, files = Totals(), sorted(_files(path), key=lambda file: (file.day, file.at))
+    totals, files = Totals(), sorted(_files(Path(old)), key=lambda file: (file.day, file.at))
     config, poller = target.config, target.task.poller
     with ExitStack() as stack:
         state = None

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tallyd.core.language.messages import mark
-from tallyd.imports import divera_status_logger
+from tallyd.imports import divera_status_logger, visitorsflow
 from tallyd.imports.values import Program
 
 PROGRAMS: Final = MappingProxyType(
@@ -16,6 +16,12 @@ PROGRAMS: Final = MappingProxyType(
             read_config=divera_status_logger.read_config,
             bring_data=divera_status_logger.bring_data,
             things=mark("{count:# reading|# readings}"),
+        ),
+        visitorsflow.PROGRAM: Program(
+            kind="visitors",
+            read_config=visitorsflow.read_config,
+            bring_data=visitorsflow.bring_data,
+            things=mark("{count:# record|# records}"),
         ),
     }
 )

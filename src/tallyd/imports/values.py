@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 from zoneinfo import ZoneInfo
 
 from tallyd.config.jobs import Task
@@ -18,6 +20,8 @@ from tallyd.core.system_words import reason_of
 from tallyd.core.texts import listed
 
 _MOST_NAMED: Final = 5
+_LARGEST_TEXT: Final = 1 << 20
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class OldDataError(ExplainedError):
@@ -28,23 +32,26 @@ class OldDataError(ExplainedError):
 class OldConfig:
     """The config of an older program, as a poller for tallyd.
 
-    `secrets` says for each file below `secrets/` where its content is now. `notes` are for the person.
+    `others` are keys at the top of the config. `secrets` says for each file below `secrets/` where its
+    content is now. `notes` are for the person.
     """
 
     name: str
     poller: Mapping[str, Json]
+    others: Mapping[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The poller that gets the data. With `dry_run` nothing is written."""
+    """The poller that gets the data. With `dry_run` nothing is written. `table`: which one to read."""
 
     config: Config
     task: Task
     now: datetime
     dry_run: bool
+    table: str = ""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -98,24 +105,41 @@ class Totals:
 class Program:
     """An older program: the kind of poller that replaces it, and how its config and its data are read.
 
-    Both raise `OldDataError`; `bring_data` also `StateError` and `OutError`. `things` names what `Totals`
-    counts, with their number.
+    Both raise `OldDataError`; `bring_data` also `StateError`, `OutError` and `RecordsError`. It gets what the
+    person wrote: a path, or where a database is. `things` names what `Totals` counts, with their number.
     """
 
     kind: str
     read_config: Callable[[Path], OldConfig]
-    bring_data: Callable[[Path, Target], Totals]
+    bring_data: Callable[[str, Target], Totals]
     things: str
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Raises `OldDataError`."""
+    """Return the text of a file of at most a megabyte. Raises `OldDataError`."""
+    with open_text(path, errors="strict") as file:
+        try:
+            text = file.read(_LARGEST_TEXT + 1)
+        except UnicodeError:
+            raise OldDataError(tr("{file} is not text in UTF-8", file=path)) from None
+    if len(text) > _LARGEST_TEXT:
+        raise OldDataError(tr("{file} is too large", file=path))
+    return text
+
+
+def open_text(path: Path, *, errors: str = "surrogateescape") -> TextIO:
+    """Open a file in UTF-8, or in UTF-16 if it says so, as PowerShell writes. Raises `OldDataError`."""
     try:
-        return path.read_text("utf-8-sig")
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # a FIFO would wait for its writer
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OldDataError(tr("{file} is not a regular file", file=path))
+        encoding = "utf-16" if os.pread(descriptor, 2, 0) in _UTF_16 else "utf-8-sig"
+        return os.fdopen(descriptor, encoding=encoding, errors=errors, newline="")
     except OSError as error:
         raise OldDataError(cannot_read(path, error)) from None
-    except UnicodeDecodeError:
-        raise OldDataError(tr("{file} is not text in UTF-8", file=path)) from None
 
 
 def cannot_read(path: Path, error: OSError) -> str:

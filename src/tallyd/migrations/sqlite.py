@@ -63,6 +63,10 @@ CREATE TABLE server_hour (
   PRIMARY KEY (poller, hour, server)
 ) WITHOUT ROWID""",
     """
+CREATE TABLE imported (
+  poller TEXT NOT NULL PRIMARY KEY, program TEXT NOT NULL, since TEXT NOT NULL, until TEXT NOT NULL
+) WITHOUT ROWID""",
+    """
 CREATE TABLE arrival (
   poller TEXT NOT NULL, source TEXT NOT NULL, last_file_at TEXT NOT NULL, last_record_at TEXT,
   state TEXT NOT NULL, reason TEXT, host TEXT NOT NULL, seen_at TEXT NOT NULL,

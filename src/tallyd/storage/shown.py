@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from tallyd.adapters.state import StateError
 from tallyd.config.model import Config
@@ -13,14 +14,30 @@ from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.incident_view import IncidentView
 from tallyd.core.errors import ExplainedError, RecordsError
+from tallyd.core.language.formats import day_text
 from tallyd.core.language.messages import tr
 from tallyd.core.metric import Metric
 from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, StateTimeline, Table, main_tables, unreadable
+from tallyd.core.schedule.days import day_of
 from tallyd.core.stored import LastReading
 from tallyd.storage.incidents import last_incidents_of
 
 log = logging.getLogger("tallyd")
+
+
+def _imported(past: Past, asked: Asked) -> Iterator[str]:
+    """Yield the sentence that numbers of these days are of an older program. Raises `RecordsError`."""
+    found = past.records.imported()
+    since, until = asked.span(past.zone)
+    if found is not None and found.since < until and since < found.until:
+        last = day_of(found.until - timedelta(seconds=1), past.zone)
+        yield tr(
+            "{first} to {last}: imported from {program}.",
+            first=day_text(day_of(found.since, past.zone)),
+            last=day_text(last),
+            program=found.program,
+        )
 
 
 class BugError(ExplainedError):
@@ -74,7 +91,11 @@ class Shown:
             # The board of a subject has its shares. A board that says itself how it was needs none.
             has_shares = states is not None and is_until_now and not asked.value(poller.subject_option())
             shares = (poller.shares(past, ""),) if has_shares else ()
-            return replace(board, details=(*([states] if states else ()), *board.details, *shares))
+            return replace(
+                board,
+                notes=(*board.notes, *(_imported(past, asked) if poller.needs_records else ())),
+                details=(*([states] if states else ()), *board.details, *shares),
+            )
 
     def last_incidents(
         self, poller: Poller, past: Past, asked: Asked, config: Config

@@ -188,7 +188,8 @@ def test_a_migration_that_was_interrupted_begins_again(empty_url: str) -> None:
         for table in ("passage_minute", "passage"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         if is_transactional:  # there it is all or nothing
-            others = ("ingested_file", "inside_correction", "server_lag", "server_hour", "arrival", "host")
+            checks = ("server_lag", "server_hour")
+            others = ("ingested_file", "inside_correction", *checks, "imported", "arrival", "host")
             for table in (*others, VERSION_TABLE):
                 connection.exec_driver_sql(f"DROP TABLE {table}")
 

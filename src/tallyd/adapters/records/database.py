@@ -12,6 +12,7 @@ from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.engine.engines import PATIENCE_S, lacks_file
 from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.hosts import HostTable, read_hosts
+from tallyd.adapters.records.imports import Imports
 from tallyd.adapters.records.migration import RecordsTooNewError, bring_up_to_date
 from tallyd.adapters.records.poller_records import PollerRecords
 from tallyd.adapters.records.server_checks import CheckStore
@@ -87,6 +88,10 @@ class Database:
         """Return the records of one poller. All returned objects share the rows that wait in memory."""
         checks = self._checks.setdefault(poller, CheckStore(self.access, poller))
         return PollerRecords(self.access, poller, checks, here=self._here)
+
+    def imports(self, poller: str) -> Imports:
+        """Return what an older program counted for a poller."""
+        return Imports(self.access, poller)
 
     def hosts(self, *, name: str, folder: str) -> HostTable:
         """Return the row of the daemon on the machine with that name, with its state in that folder."""

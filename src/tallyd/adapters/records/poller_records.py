@@ -20,12 +20,14 @@ from tallyd.adapters.records.bulk_insert import add_rows
 from tallyd.adapters.records.engine.errors import explained, is_conflict
 from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.hosts import read_hosts
+from tallyd.adapters.records.imports import Imports
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
 from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, INSIDE_CORRECTION, PASSAGE_MINUTE
 from tallyd.contract.arrivals import Arrival, Came
 from tallyd.contract.corrections import Correction
+from tallyd.contract.imports import Imported
 from tallyd.contract.lags import HourCount, Hours, LagRow, StoreOutcome
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow, Outcome, ToIngest, read_seen, seen_text
 from tallyd.core.hosts import Host
@@ -132,6 +134,9 @@ class PollerRecords:
                     noted_at=seen_text(correction.noted_at),
                 )
             )
+
+    def imported(self) -> Imported | None:
+        return Imports(self._access, self.poller).imported()
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

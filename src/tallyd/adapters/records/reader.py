@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import PastRecords
 from tallyd.contract.corrections import Correction
+from tallyd.contract.imports import Imported
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import Count, Fingerprint, LedgerRow
 from tallyd.core.hosts import Host
@@ -53,6 +54,9 @@ class NoRecords:
     def corrections(self, since: datetime, until: datetime) -> Sequence[Correction]:
         del since, until
         return ()
+
+    def imported(self) -> Imported | None:
+        return None
 
     def minutes(
         self, since: datetime, until: datetime, *, sources: Collection[str] | None = None

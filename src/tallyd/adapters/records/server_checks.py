@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -154,31 +154,31 @@ class CheckStore:
             for hour in sorted({hour for hour, _ in self._unwritten} - self._stored_before.keys()):
                 # Read them before we write anything: from then on we know the totals.
                 self._stored_before[hour] = _stored(connection, self._poller, hour)
-            kind = connection.dialect.name
-            # In the order of the key, so that two processes can't deadlock.
-            hours = [self._hour(key) for key in sorted(self._unwritten)]
-            if hours:
-                connection.exec_driver_sql(_PUT_HOUR[kind], hours)
-            lags = sorted(self._rows, key=lambda row: (row.checked_at, row.server))
-            if lags:
-                connection.exec_driver_sql(_PUT_LAG[kind], [self._lag(row) for row in lags])
+            put_checks(
+                connection, self._poller, self._rows, {key: self._total(key) for key in self._unwritten}
+            )
 
-    def _hour(self, key: tuple[str, str]) -> tuple[Any, ...]:
+    def _total(self, key: tuple[str, str]) -> HourCount:
         hour, server = key
         counted, before = self._counted[key], self._stored_before[hour].get(server)
-        total = counted if before is None else before + counted
-        return (self._poller, hour, server, total.checks, total.lag_s_max, *total.seconds.values())
+        return counted if before is None else before + counted
 
-    def _lag(self, row: LagRow) -> tuple[Any, ...]:
-        return (
-            self._poller,
-            row.checked_at,
-            row.server,
-            row.computed_time,
-            row.lag_s,
-            row.state,
-            row.advanced_s,
-        )
+
+def put_checks(connection: Connection, poller: str, rows: Iterable[LagRow], hours: Hours) -> None:
+    """Write rows and totals of hours, in the order of their keys, so that two processes can't deadlock."""
+    kind = connection.dialect.name
+    totals = [
+        (poller, hour, server, total.checks, total.lag_s_max, *total.seconds.values())
+        for (hour, server), total in sorted(hours.items(), key=lambda each: each[0])
+    ]
+    if totals:
+        connection.exec_driver_sql(_PUT_HOUR[kind], totals)
+    lags = [
+        (poller, row.checked_at, row.server, row.computed_time, row.lag_s, row.state, row.advanced_s)
+        for row in sorted(rows, key=lambda row: (row.checked_at, row.server))
+    ]
+    if lags:
+        connection.exec_driver_sql(_PUT_LAG[kind], lags)
 
 
 def _stored(connection: Connection, poller: str, hour: str) -> dict[str, HourCount]:

@@ -140,6 +140,15 @@ SERVER_HOUR = Table(
     *(Column(f"{state}_s", Double) for state in TARGET_STATES),
 )
 
+IMPORTED = Table(
+    "imported",
+    _metadata,
+    Column("poller", String, primary_key=True),
+    Column("program", String),
+    Column("since", Instant),
+    Column("until", Instant),
+)
+
 ARRIVAL = Table(
     "arrival",
     _metadata,

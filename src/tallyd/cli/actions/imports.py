@@ -13,7 +13,7 @@ from tallyd.cli.process.equipment import make_folders
 from tallyd.cli.shared import load_config, utc_now, wrong_usage
 from tallyd.config.jobs import Task, poller_tasks
 from tallyd.config.model import Config
-from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM
+from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, RecordsError
 from tallyd.core.language.formats import day_text
 from tallyd.core.language.languages import language_of_locale, reading_in
 from tallyd.core.language.messages import tr, translated
@@ -25,11 +25,12 @@ from tallyd.settings.types import not_in_config
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What was asked for. `old` is the folder of the program."""
+    """What was asked for. `old` is where the program or its data is; `table`: the one to read, or empty."""
 
     program: str
-    old: Path
+    old: str
     poller: str = ""
+    table: str = ""
     dry_run: bool = False
 
 
@@ -37,11 +38,11 @@ def print_config(path: Path, wanted: Wanted) -> int:
     """Print a config for `path` made of the old one; what it needs besides goes to stderr."""
     with reading_in(language_of_locale(os.environ)):
         try:
-            found = PROGRAMS[wanted.program].read_config(wanted.old)
+            found = PROGRAMS[wanted.program].read_config(Path(wanted.old))
         except OldDataError as error:
             complain(f"tallyd: {error.text}")
             return EXIT_PROBLEM
-        show_json({**skeleton(path), "pollers": {found.name: dict(found.poller)}})
+        show_json({**skeleton(path), **found.others, "pollers": {found.name: dict(found.poller)}})
         for name, where in found.secrets.items():
             complain(tr("To do: put into secrets/{file} beside the config: {where}", file=name, where=where))
         for note in found.notes:
@@ -55,11 +56,11 @@ def bring_data(path: Path, wanted: Wanted) -> int:
     task = _task(config, program, wanted)
     if not wanted.dry_run:
         make_folders(config)
-    target = Target(config=config, task=task, now=utc_now(), dry_run=wanted.dry_run)
+    target = Target(config=config, task=task, now=utc_now(), dry_run=wanted.dry_run, table=wanted.table)
     with reading_in(config.settings.language):
         try:
             totals = program.bring_data(wanted.old, target)
-        except OldDataError as error:
+        except (OldDataError, RecordsError) as error:
             complain(f"tallyd: {translated(error.text)}")
             return EXIT_PROBLEM
         except (OutError, StateError) as error:

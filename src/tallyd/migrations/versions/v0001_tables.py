@@ -16,6 +16,9 @@ source or the server. So a span of time, which is what tallyd reads, deletes and
 key, however many years there are. `server_lag_by_server` serves the view of a single server. A server is
 checked at most once a second, so its row needs no number.
 
+`imported` has a row for each poller that got data of an older program: what is before `until` is of that
+program.
+
 `host` has a row for each daemon, `arrival` one for each source, both with the database's own times: the
 clocks of hosts differ, by `ahead_s`. Neither table ever has many rows.
 """
@@ -88,6 +91,11 @@ CREATE TABLE server_hour (
   PRIMARY KEY (poller, hour, server)
 )""",
     """
+CREATE TABLE imported (
+  poller text COLLATE "C" PRIMARY KEY, program text NOT NULL, since timestamp(0) NOT NULL,
+  until timestamp(0) NOT NULL
+)""",
+    """
 CREATE TABLE arrival (
   poller text COLLATE "C" NOT NULL, source text COLLATE "C" NOT NULL, last_file_at timestamp(0) NOT NULL,
   last_record_at timestamp(0), state text NOT NULL, reason text, host text NOT NULL,
@@ -147,6 +155,11 @@ CREATE TABLE IF NOT EXISTS server_hour (
   fresh_s DOUBLE NOT NULL, late_s DOUBLE NOT NULL, stale_s DOUBLE NOT NULL,
   future_s DOUBLE NOT NULL, invalid_s DOUBLE NOT NULL, unreachable_s DOUBLE NOT NULL,
   PRIMARY KEY (poller, hour, server)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
+    """
+CREATE TABLE IF NOT EXISTS imported (
+  poller VARCHAR(200) PRIMARY KEY, program VARCHAR(200) NOT NULL, since DATETIME NOT NULL,
+  until DATETIME NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """
 CREATE TABLE IF NOT EXISTS arrival (

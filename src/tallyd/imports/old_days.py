@@ -1,0 +1,62 @@
+"""Days of an older program on their way into the database: which are left to tallyd, and which are new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
+from datetime import tzinfo
+from typing import Final
+
+from tallyd.adapters.records.database import Database
+from tallyd.contract.imports import Imported, OldDay
+from tallyd.core.schedule.days import day_of, day_span
+from tallyd.imports.values import Target, Totals
+
+_AT_ONCE: Final = 20_000
+"""Counts in one transaction."""
+
+
+def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, program: str, zone: tzinfo) -> None:
+    """Store days, which come in order, up to the first day on which tallyd itself has counted, or today.
+
+    That day is left whole: nobody could tell whose counts are whose. Raises `RecordsError`.
+    """
+    with closing(Database(target.config.database_url, prepares=not target.dry_run)) as database:
+        is_there = not target.dry_run or database.has_tables()
+        imports = database.imports(target.task.poller) if is_there else None
+        own_since = imports.own_since() if imports else None
+        border = day_span(day_of(min(target.now, own_since or target.now), zone), zone)[0]
+        for some in _batches(days):
+            before = [day for day in some if day.begin < border]
+            totals.left += sum(sum(day.found.values()) for day in some if day.begin >= border)
+            if not before:
+                continue
+            imported = Imported(program=program, since=before[0].begin, until=border)
+            new = (
+                imports.bring(before, imported, writes=not target.dry_run)
+                if imports
+                else [frozenset(day.found) for day in before]
+            )
+            for day, names in zip(before, new, strict=True):
+                _count(totals, day, names)
+
+
+def _count(totals: Totals, day: OldDay, new: Collection[str]) -> None:
+    added = sum(day.found[name] for name in new)
+    totals.added += added
+    totals.known += sum(day.found.values()) - added
+    if added:
+        totals.saw(day.begin)
+
+
+def _batches(days: Iterable[OldDay]) -> Iterator[list[OldDay]]:
+    some: list[OldDay] = []
+    size = 0
+    for day in days:
+        some.append(day)
+        size += len(day.minutes) + len(day.hours) + len(day.rows)
+        if size >= _AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

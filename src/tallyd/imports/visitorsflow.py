@@ -1,0 +1,285 @@
+"""VisitorsFlow: `config.py`, `callAPI.py`, and the table `PeopleFlow` with a row for each person.
+
+Its loader writes `peopleflow`, its report reads `PeopleFlow`: on most servers two names of one table. A row
+has what the camera host wrote, in local time, and the last part of the host's address in `ip`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from tallyd.contract.imports import OldDay
+from tallyd.contract.passages import IN, OTHER, OUT, instant_of, seconds_of
+from tallyd.core.language.messages import tr, translated
+from tallyd.core.reading import Json
+from tallyd.core.schedule.days import day_of, day_span
+from tallyd.core.texts import UNPRINTABLE
+from tallyd.imports.old_days import bring_days
+from tallyd.imports.old_tables import Row, Wanted, read_rows
+from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, read_text
+from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError, Minutes
+from tallyd.pollers.visitors.ingest.shape import Shape
+from tallyd.pollers.visitors.poller import VisitorsPoller
+from tallyd.settings.urls import check_keyless, parse_url
+
+PROGRAM: Final = "visitorsflow"
+_SILENT: Final = "310s"
+_EVERY: Final = "5m"
+_TYPES: Final = ("Count", "CountAccuIn", "CountAccuOut")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_PUNCTUATION: Final = str.maketrans("", "", "-:T ")
+_AT_ONCE: Final = 20_000
+_LONGEST_SOURCE_BYTES: Final = 200
+
+
+# -- the config ---------------------------------------------------------------------------------------------
+
+
+def read_config(path: Path) -> OldConfig:
+    """Return a poller with its report, which sends nothing yet. Raises `OldDataError`."""
+    file = _config_of(path)
+    _database(file)
+    report, notes = _report(file.with_name("callAPI.py"))
+    chat = tr(
+        "tgram://TOKEN/CHAT of a bot of Telegram; api_id, api_hash and phone_number are not needed any more"
+    )
+    database = tr(
+        "mysql+pymysql://USER:PASSWORD@HOST/NAME with user, password, host and db of {file}; write special "
+        "characters of the password as %XX",
+        file=file,
+    )
+    return OldConfig(
+        name="visitors",
+        poller={
+            "kind": "visitors",
+            "inbox": "inbox/visitors",
+            "no_files": {"after": _SILENT},
+            "report": report,
+        },
+        others={
+            "database": {"url": "file:secrets/database-url"},
+            "channels": {"ops": "file:secrets/chat-url"},
+            "alerts": {"channels": ["ops"]},
+        },
+        secrets={"database-url": database, "chat-url": chat},
+        notes=tuple(notes),
+    )
+
+
+def _database(file: Path) -> str:
+    """Return the URL of its database. Raises `OldDataError`."""
+    found = dict(_literals(_parsed(file)))
+    values = {name: found.get(name) for name in ("user", "password", "host", "db")}
+    missing = next((name for name, value in values.items() if not isinstance(value, str)), None)
+    if missing:
+        raise OldDataError(tr('{file} has no text "{name}"; is that its folder?', file=file, name=missing))
+    user, password, host, name = (quote(str(value), safe="") for value in values.values())
+    port = found.get("port")
+    return f"mysql+pymysql://{user}:{password}@{host}:{port if isinstance(port, int) else 3306}/{name}"
+
+
+def _config_of(path: Path) -> Path:
+    return path if path.suffix == ".py" else path / "config.py"
+
+
+def _report(file: Path) -> tuple[dict[str, Json], list[str]]:
+    """Return the report as `callAPI.py` makes it, and what a person must know of it."""
+    report: dict[str, Json] = {
+        "every": _EVERY,
+        "send": False,
+        "window": "interval",
+        "time_format": "%Y-%m-%d %H:%M:%S",
+    }
+    try:
+        tree = _parsed(file)
+    except OldDataError as error:
+        return report, [error.text]
+    names = dict(_literals(tree))
+    tags = [dict(_items(each)) for each in ast.walk(tree) if isinstance(each, ast.Dict)]
+    ssids = dict.fromkeys(text for each in tags if isinstance(text := each.get("SSID"), str))
+    numbers = {each.get("TagType"): each.get("TagID") for each in tags}
+    try:
+        report |= {"url": check_keyless(parse_url(names.get("url"))), "ssid": next(iter(ssids))}
+    except (ValueError, StopIteration):
+        return report, [
+            tr(
+                "{file} names no address or SSID that tallyd can use: set report.url and report.ssid",
+                file=file,
+            )
+        ]
+    report["tags"] = {kind: number for kind in _TYPES if isinstance(number := numbers.get(kind), str)}
+    return report, [
+        tr('"send" is false: reports go only to out/. Set it to true when callAPI.py does not run any more')
+    ]
+
+
+def _parsed(file: Path) -> ast.Module:
+    """Return the syntax of a file of Python, of which nothing is run. Raises `OldDataError`."""
+    text = read_text(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they would show lines of the file
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise OldDataError(tr("{file} is not Python that can be read", file=file)) from None
+
+
+def _literals(tree: ast.Module) -> Iterator[tuple[str, object]]:
+    """Yield the names to which a text or a number is assigned, in order."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant):
+            for name in each.targets:
+                if isinstance(name, ast.Name):
+                    yield name.id, each.value.value
+
+
+def _items(found: ast.Dict) -> Iterator[tuple[object, object]]:
+    for key, value in zip(found.keys, found.values, strict=True):
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant):
+            yield key.value, value.value
+
+
+# -- the data -----------------------------------------------------------------------------------------------
+
+
+def bring_data(old: str, target: Target) -> Totals:
+    """Import the rows as counts of minutes. Raises `OldDataError`, `RecordsError`."""
+    poller, totals = target.task.source, Totals()
+    assert isinstance(poller, VisitorsPoller)  # noqa: S101 # `programs.py` says that it is
+    wanted = Wanted(
+        columns={"state": ("state",), "time": ("time",), "ip": ("ip", "host")},
+        needed=(("state",), ("time",)),
+        names=frozenset({"peopleflow"}),
+        only=target.table,
+    )
+    path = Path(old)
+    is_its_own = path.is_dir() or path.suffix == ".py"
+    rows = read_rows(_database(_config_of(path)) if is_its_own else old, wanted)
+    ways = {str(poller.directions.way_in): IN, str(poller.directions.way_out): OUT}
+    reader = _Reader(target, ways, own=poller.source or target.task.poller)
+    with closing(_Counts()) as counts:
+        for number, row in enumerate(rows, start=1):
+            try:
+                counts.add(*reader.read(row))
+            except BadTimeError as error:
+                totals.reject(tr("row {number}", number=number), translated(str(error)))
+        bring_days(counts.days(target), target, totals, program=PROGRAM, zone=target.zone)
+    return totals
+
+
+class _Reader:
+    """Reads rows. `own` is the source of a table that has none."""
+
+    def __init__(self, target: Target, ways: Mapping[str, int], *, own: str) -> None:
+        self._minutes = Minutes(Shape(zone=target.zone), target.now)
+        self._ways = ways
+        self._own = own
+        self._sources: dict[object, str] = {}
+
+    def read(self, row: Row | None) -> tuple[int, str, int]:
+        """Return second, source and way. Raises `BadTimeError` with the rule that the row breaks."""
+        if row is None:
+            raise BadTimeError(tr("another number of columns"))
+        state, time, ip = row
+        way = self._ways.get(str(state))
+        if way is None:
+            if not _NUMBER.fullmatch(str(state)):
+                raise BadTimeError(tr("state is not a number"))
+            way = OTHER
+        source = self._sources.get(ip)
+        return self._second(str(time)), self._source(ip) if source is None else source, way
+
+    def _second(self, time: str) -> int:
+        digits = time.translate(_PUNCTUATION)
+        if digits[14:15] == "+":  # from a dump, in UTC
+            try:
+                return seconds_of(datetime.fromisoformat(time))
+            except ValueError:
+                raise BadTimeError(tr("not a time")) from None
+        return self._minutes.instant(digits[:14] if digits[14:15] == "." else digits)
+
+    def _source(self, ip: object) -> str:
+        text = (
+            ip.decode("utf-8", "surrogateescape")
+            if isinstance(ip, bytes)
+            else str(ip if ip is not None else "")
+        )
+        name = text.strip() or self._own
+        if (
+            "/" in name
+            or name.startswith(".")
+            or UNPRINTABLE.search(name)
+            or len(name.encode()) > _LONGEST_SOURCE_BYTES
+        ):
+            raise BadTimeError(tr("ip is not the name of a source"))
+        if len(self._sources) < _AT_ONCE:
+            self._sources[ip] = name
+        return name
+
+
+class _Counts:
+    """Counts by minute and source, on disk if they are many."""
+
+    def __init__(self) -> None:
+        # Without a name: SQLite deletes it by itself, and it is a file only if it does not fit into memory.
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;"
+            "CREATE TABLE counts (minute INTEGER, source TEXT, n_in INTEGER, n_out INTEGER, n_other INTEGER,"
+            " first INTEGER, last INTEGER, PRIMARY KEY (minute, source)) WITHOUT ROWID"
+        )
+        self._waiting: dict[tuple[int, str], list[int]] = {}
+
+    def add(self, second: int, source: str, way: int) -> None:
+        """Count a person."""
+        key = second - second % 60, source
+        count = self._waiting.get(key)
+        if count is None:
+            if len(self._waiting) >= _AT_ONCE:
+                self._store()
+            count = self._waiting[key] = [0, 0, 0, second, second]
+        count[way] += 1
+        if second < count[3]:
+            count[3] = second
+        elif second > count[4]:
+            count[4] = second
+
+    def days(self, target: Target) -> Iterator[OldDay]:
+        """Yield the local days that have counts, in order."""
+        self._store()
+        query = "SELECT minute, source, n_in, n_out, n_other, first, last FROM counts ORDER BY minute"
+        day: OldDay | None = None
+        end = 0
+        for minute, source, *count in self._connection.execute(query):
+            if day is None or minute >= end:
+                if day is not None:
+                    yield day
+                begin_at, end_at = day_span(day_of(instant_of(minute), target.zone), target.zone)
+                day, end = OldDay(begin=begin_at, end=end_at), seconds_of(end_at)
+            day.minutes[minute, source] = (count[0], count[1], count[2], count[3], count[4])
+            day.found[source] = day.found.get(source, 0) + sum(count[:3])
+        if day is not None:
+            yield day
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _store(self) -> None:
+        self._connection.execute("BEGIN")
+        self._connection.executemany(
+            "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " n_in=n_in+excluded.n_in, n_out=n_out+excluded.n_out, n_other=n_other+excluded.n_other,"
+            " first=min(first, excluded.first), last=max(last, excluded.last)",
+            ((*key, *count) for key, count in sorted(self._waiting.items())),
+        )
+        self._connection.execute("COMMIT")
+        self._waiting.clear()
