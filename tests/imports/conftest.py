@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
+from adapters.records.conftest import mariadb  # noqa: F401 # a fixture, found by its name
+
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 

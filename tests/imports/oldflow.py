@@ -1,4 +1,4 @@
-"""What VisitorsFlow leaves: its table, as its loader filled it, in a MariaDB, a dump of that, or a CSV file."""
+"""What VisitorsFlow leaves: its table, as its loader filled it, in a MariaDB, a dump, or a CSV file."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tallyd.core.language.messages import mark
-from tallyd.imports import divera_status_logger, visitorsflow
+from tallyd.imports import divera_status_logger, server_status_check, visitorsflow
 from tallyd.imports.values import Program
 
 PROGRAMS: Final = MappingProxyType(
@@ -22,6 +22,12 @@ PROGRAMS: Final = MappingProxyType(
             read_config=visitorsflow.read_config,
             bring_data=visitorsflow.bring_data,
             things=mark("{count:# record|# records}"),
+        ),
+        server_status_check.PROGRAM: Program(
+            kind="servers",
+            read_config=server_status_check.read_config,
+            bring_data=server_status_check.bring_data,
+            things=mark("{count:# check|# checks}"),
         ),
     }
 )

@@ -75,15 +75,22 @@ def dumped_rows(
                     names = [column.strip(' `"\n\t') for column in written.split(",")]
                     own = [(column, kinds.get(column, "")) for column in names]
                 places = choose(name, [column for column, _ in own])
-                in_utc = {place for place, (_, kind) in enumerate(own) if kind.lower() == "timestamp"}
-                yield from _rows(dump, places, len(own), in_utc if is_in_utc else set())
+                read = [own[place] for place in places or () if place is not None]
+                if is_in_utc and any(kind.lower() == "timestamp" for _, kind in read):
+                    raise _in_another_zone(path)
+                yield from _rows(dump, places, len(own))
         if has_begun and not has_ended:
             raise dump.cut_off()
 
 
-def _rows(
-    dump: _Dump, places: Sequence[int | None] | None, count: int, in_utc: set[int]
-) -> Iterator[Fields | None]:
+def _in_another_zone(path: Path) -> OldDataError:
+    # What its program wrote is local time, which MySQL took for that of its own zone: nobody knows which.
+    return OldDataError(
+        tr("{file} has times in UTC (TIMESTAMP); make it again with mysqldump --skip-tz-utc", file=path)
+    )
+
+
+def _rows(dump: _Dump, places: Sequence[int | None] | None, count: int) -> Iterator[Fields | None]:
     """Yield the rows of an INSERT, if `places` are wanted of them."""
     while (found := dump.next(_ROW)) is not None:
         if places is not None:
@@ -91,8 +98,6 @@ def _rows(
             if len(fields) != count:
                 yield None
             else:
-                for place in in_utc:
-                    fields[place] = f"{fields[place]}+00:00" if fields[place] else None
                 yield [None if place is None else fields[place] for place in places]
         if found["end"] == ";":
             return

@@ -12,7 +12,6 @@ import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -200,11 +199,6 @@ class _Reader:
 
     def _second(self, time: str) -> int:
         digits = time.translate(_PUNCTUATION)
-        if digits[14:15] == "+":  # from a dump, in UTC
-            try:
-                return seconds_of(datetime.fromisoformat(time))
-            except ValueError:
-                raise BadTimeError(tr("not a time")) from None
         return self._minutes.instant(digits[:14] if digits[14:15] == "." else digits)
 
     def _source(self, ip: object) -> str:
