@@ -32,7 +32,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "init": ("tallyd init --ask", "tallyd init --kind visitors > config.json"),
     "import": (
         "tallyd import divera-status-logger /home/pi/logger --print-config > config.json",
-        "tallyd import divera-status-logger /home/pi/logger --dry-run",
+        "tallyd import visitorsflow /srv/VisitorsFlow --dry-run",
+        "tallyd import server-status-check file:old-database-url --table times",
     ),
     "service install": ('sudo "$(command -v tallyd)" service install --ask    # after pipx or uv tool',),
     "service rollback": ("sudo tallyd service rollback",),

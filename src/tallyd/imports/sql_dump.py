@@ -1,7 +1,6 @@
 """Rows out of a dump of mysqldump, piece by piece. Nothing in it is executed.
 
-A strict reader of INSERT: the libraries for dumps keep whole statements in memory, or read an incomplete dump
-as a complete one.
+A strict reader of INSERT. docs/decisions.md says why it is our own.
 """
 
 from __future__ import annotations
