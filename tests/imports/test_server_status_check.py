@@ -15,7 +15,7 @@ import pytest
 from adapters.records.servers import ESCAPED, PASSWORD, Server
 from tallyd.adapters.records.database import Database
 from tallyd.cli.actions.imports import Wanted, bring_data, print_config
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.lags import HourCount, LagRow
 
 Said = Callable[[], tuple[str, str]]

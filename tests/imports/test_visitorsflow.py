@@ -22,7 +22,7 @@ from tallyd.adapters.records.database import Database
 from tallyd.adapters.state import State
 from tallyd.cli.actions.imports import Wanted, bring_data, print_config
 from tallyd.cli.app import app
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.passages import Count
 
 Said = Callable[[], tuple[str, str]]
