@@ -104,7 +104,7 @@ without_systemd() {
     mv /home/alice/venv /home/alice/gone # the service has its own
     check_places
     expect 'a man page' test -s "$(readlink -f /usr/local/share/man/man1/tallyd.1)"
-    expect 'a shell completes' has privacy-check "$(COMP_WORDS='tallyd pri' COMP_CWORD=1 _TALLYD_COMPLETE=complete_bash as alice tallyd)"
+    expect 'a shell completes' has privacy-check "$(_TYPER_COMPLETE_ARGS='tallyd pri' _TYPER_COMPLETE_FISH_ACTION=get-args _TALLYD_COMPLETE=complete_fish as alice tallyd)"
     expect 'nothing leads back to the home' is "$(grep -rlI /home/alice /opt/tallyd --include='*.pth' --include='*.cfg' --include=tallyd)" ''
     refused 'there is nothing newer' 1 'is installed already' tallyd service install
     mv /home/alice/gone /home/alice/venv
@@ -526,7 +526,7 @@ second_boot() {
     mend_config
     expect 'mended, it is installed' dpkg --configure tallyd
     expect 'another release' not is "$(current)" "$before"
-    expect 'a shell completes' has privacy-check "$(COMP_WORDS='tallyd pri' COMP_CWORD=1 _TALLYD_COMPLETE=complete_bash tallyd)"
+    expect 'a shell completes' has privacy-check "$(_TYPER_COMPLETE_ARGS='tallyd pri' _TYPER_COMPLETE_FISH_ACTION=get-args _TALLYD_COMPLETE=complete_fish tallyd)"
     expect 'removed, it keeps config and data' dpkg --remove tallyd
     expect 'as they were' [ -s /etc/tallyd/config.json -a -s /var/lib/tallyd/state/state.db ]
     for place in /opt/tallyd /usr/lib/tallyd /usr/local/bin/tallyd /etc/systemd/system/tallyd.service; do

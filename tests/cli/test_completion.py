@@ -28,16 +28,16 @@ _CHANNELS: Json = {
 def _offered(
     words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> list[str]:
-    """Return what bash is offered for the last of the words."""
+    """Return what a shell is offered for the last of the words."""
     monkeypatch.setenv("TALLYD_CONFIG", str(folder / "config.json"))
-    monkeypatch.setenv(COMPLETE, "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", " ".join(["tallyd", *words]))
-    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    monkeypatch.setenv(COMPLETE, "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", " ".join(["tallyd", *words]))
     with pytest.raises(SystemExit):
         app([], prog_name="tallyd", complete_var=COMPLETE)
     printed = capsys.readouterr()
     assert not printed.err
-    return printed.out.split()
+    return [line.partition("\t")[0] for line in printed.out.splitlines() if line]
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_root_stays_root_to_change_the_service(tallyd: Tallyd) -> None:
 
 
 def test_a_shell_that_completes_hears_no_advice(tallyd: Tallyd, tmp_path: Path) -> None:
-    done = tallyd(user="alice", groups="users", _TALLYD_COMPLETE="complete_bash")
+    done = tallyd(user="alice", groups="users", _TALLYD_COMPLETE="complete_fish")
     assert (done.returncode, done.stderr) == (5, "")
     assert f"TALLYD_CONFIG={tmp_path}/etc/config.json" in done.stdout.splitlines()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+from typer._completion_classes import completion_init  # typer exports it nowhere else
 from typer.core import TyperGroup
 
 import tallyd
@@ -13,6 +14,7 @@ from tallyd.cli import run_commands, view_commands
 from tallyd.cli.completion import config_path
 from tallyd.cli.examples import epilog
 from tallyd.cli.service.commands import service
+from tallyd.cli.shells import completion_for
 
 
 class _Commands(TyperGroup):
@@ -39,9 +41,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Counts things on a schedule, writes each count to a file, and sends alerts when counts stop.",
     no_args_is_help=True,
+    add_completion=False,  # its scripts are not ours: see tallyd.cli.shells
     pretty_exceptions_enable=False,  # they print local variables, and a local variable may be a key
     rich_markup_mode=None,
 )
+completion_init()  # it still answers them
 
 
 _WITHOUT_LOG = frozenset({"run", "schema", "init", "demo", "service"})
@@ -51,6 +55,12 @@ _WITHOUT_LOG = frozenset({"run", "schema", "init", "demo", "service"})
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"tallyd {tallyd.__version__}")
+        raise typer.Exit
+
+
+def _completion(shell: str | None) -> None:
+    if shell is not None:
+        typer.echo(completion_for(shell), nl=False)
         raise typer.Exit
 
 
@@ -77,6 +87,16 @@ def _common(
             help="Print the version.",
         ),
     ] = False,
+    completion: Annotated[
+        Literal["bash", "zsh", "fish"] | None,
+        typer.Option(
+            "--completion",
+            callback=_completion,
+            is_eager=True,
+            expose_value=False,
+            help="Print what this shell needs to complete a command line when you press Tab.",
+        ),
+    ] = None,
 ) -> None:
     context.obj = config_path(config)
     if context.invoked_subcommand not in _WITHOUT_LOG:

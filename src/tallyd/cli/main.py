@@ -14,7 +14,7 @@ from tallyd.core.errors import EXIT_CONFIG, EXIT_PROBLEM, ConfigError, SourceErr
 from tallyd.core.texts import visible
 
 COMPLETE = "_TALLYD_COMPLETE"
-"""The variable by which a shell asks what may come next; the name that typer makes of `tallyd`."""
+"""The variable by which a shell asks what may come next (see tallyd.cli.shells)."""
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -77,9 +77,7 @@ def _call() -> int:
     from tallyd.presentation.invocation import program_here  # noqa: PLC0415 # see above
 
     try:
-        # A shell completes a program by its bare name.
-        name = "tallyd" if any(each.endswith("-completion") for each in sys.argv[1:]) else program_here()
-        app(prog_name=name, complete_var=COMPLETE)
+        app(prog_name=program_here(), complete_var=COMPLETE)
         _flush()
     except SystemExit as ending:
         _flush()  # here, to notice a reader that went away
