@@ -24,7 +24,7 @@ from simulation.perils import Killed, Perils
 from simulation.settings import URLS, SimConfig
 
 BERLIN = ZoneInfo("Europe/Berlin")
-COARSE_S = 1200.0
+COARSE_S = 3600.0
 """Longest time between two ticks, except where nothing is due: a real daemon ticks each second."""
 EVENTS = {
     # name: hours between two, on average
@@ -118,23 +118,22 @@ class Life:
 
     # -- time --------------------------------------------------------------------------------------------
 
-    def _step(self, *, coarse_s: float = COARSE_S) -> None:
+    def _step(self) -> None:
         """Let time pass until something is due, and let the daemon do it."""
-        self._pass_until_due(coarse_s)
+        self._pass_until_due()
         if self.process is None:
             if self.clock.true_at >= self._on_at:
                 self._start()
             return
         try:
             with self.perils.armed():
-                self.process.tick()
                 self.process.work(self.chance)
         except Killed:
             self._died()
         self.auditor.look()
 
-    def _pass_until_due(self, coarse_s: float) -> None:
-        now_s, waits_s = self.clock.monotonic(), [coarse_s * self.chance.uniform(0.5, 1.0)]
+    def _pass_until_due(self) -> None:
+        now_s, waits_s = self.clock.monotonic(), [COARSE_S * self.chance.uniform(0.2, 1.0)]
         if self._next:
             waits_s.append((min(self._next.values()) - self.clock.true_at).total_seconds())
         if self.process is None:
@@ -204,7 +203,8 @@ class Life:
             perils=self.perils,
             chance=self.chance,
             number=self.starts,
-            is_whole=self.is_whole,
+            beats=self.is_whole,
+            prunes=self.is_whole,
         )
 
     def _off(self, seconds: float) -> None:
@@ -411,4 +411,4 @@ class Life:
             self.cameras.drop_each()
             until = self.clock.true_at + timedelta(hours=1)
             while self.clock.true_at < until:
-                self._step(coarse_s=1800.0)
+                self._step()

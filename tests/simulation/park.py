@@ -81,6 +81,7 @@ class Park:
         self.hosts = [each for each in self.machines if each.cameras]
         self.centre = self.machines[-1]
         self.kills = self.number = 0
+        self.prunes = chance.random() < 0.3
         self.down: list[tuple[str, datetime, datetime]] = []
         """Which machine did nothing, from when to when; "records" is the database."""
         self.settled_at: datetime | None = None
@@ -189,7 +190,6 @@ class Park:
             return
         try:
             with machine.perils.armed():
-                machine.process.tick()
                 machine.process.work(self.chance)
         except Killed:
             self._died(machine)
@@ -210,7 +210,8 @@ class Park:
                     perils=machine.perils,
                     chance=self.chance,
                     number=self.number,
-                    is_whole=True,
+                    beats=True,
+                    prunes=self.prunes,
                     token=machine.token,
                 )
                 trouble = machine.process.begin()

@@ -65,7 +65,7 @@ class SimConfig:
                 "park": {
                     "kind": "visitors",
                     "inbox": "inbox/park",
-                    "sweep_every": chance.choice(["10m", "30m"]),
+                    "sweep_every": chance.choice(["20m", "1h"]),
                     # The file system dates what is moved by the real clock; and the files are the truth here.
                     "done_keep_days": 36500,
                     "rejected_keep_days": 36500,
@@ -84,8 +84,8 @@ class SimConfig:
         }
 
     def _servers(self, host: str) -> dict[str, Any]:
-        target = {"url": f"https://{host}.sim/version", "stale_after": "2h", "remind_every": "6h"}
-        return {"kind": "servers", "every": "30m", "write_every": "3h", "targets": {"PROD": target}}
+        target = {"url": f"https://{host}.sim/version", "stale_after": "3h", "remind_every": "6h"}
+        return {"kind": "servers", "every": "1h", "write_every": "6h", "targets": {"PROD": target}}
 
     def write(self) -> None:
         """Write the file, as an editor does that replaces it."""
@@ -132,7 +132,7 @@ class SimConfig:
         self.content["pollers"]["divera"]["at_least"][0]["count"] = self.chance.choice([4, 10, 14])
 
     def _age(self) -> None:
-        self.content["pollers"]["apps"]["targets"]["PROD"]["stale_after"] = self.chance.choice(["1h", "4h"])
+        self.content["pollers"]["apps"]["targets"]["PROD"]["stale_after"] = self.chance.choice(["2h", "4h"])
 
     def _rules(self) -> None:
         self.content["alerts"]["raise_after"] = self.chance.choice([1, 2])

@@ -9,15 +9,21 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from tallyd.adapters.records.clock import clock_of
 from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.tables import HOST
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.hosts import FORGOTTEN_AFTER, Duties, Host, Neighbours, storable
+
+
+# Made once: SQLAlchemy needs longer to make a statement than SQLite to execute it.
+_ALL: Final = select(HOST).order_by(HOST.c.name, HOST.c.folder, HOST.c.id)
+_RENEW: Final = update(HOST).where(HOST.c.id == bindparam("own"))
 
 
 class HostTable:
@@ -57,6 +63,7 @@ class HostTable:
             if old := [row.id for row in rows if row.id not in kept]:
                 connection.execute(delete(HOST).where(HOST.c.id.in_(old)))
             values = {
+                "id": self._id,
                 "name": self._name,
                 "folder": self._folder,
                 "version": version,
@@ -68,11 +75,11 @@ class HostTable:
             }
             # No update of a row that is not there: on MariaDB it would lock the gap.
             if any(row.id == self._id for row in rows):
-                connection.execute(update(HOST).where(HOST.c.id == self._id).values(values))
+                connection.execute(_RENEW, {**values, "own": self._id})
             else:
-                connection.execute(insert(HOST).values(id=self._id, **values))
-            own = connection.execute(select(HOST).where(HOST.c.id == self._id)).one()
+                connection.execute(insert(HOST), values)
         self._started, self._is_noted = started, True
+        own = SimpleNamespace(**values)
         return Neighbours(me=_host(own, ahead), others=tuple(_host(row, ahead) for row in others))
 
     def leave(self) -> None:
@@ -94,10 +101,10 @@ def read_hosts(access: Access, *, now: datetime) -> tuple[Host, ...]:
 
 
 def _rows(connection: Connection) -> Sequence[Row[Any]]:
-    return connection.execute(select(HOST).order_by(HOST.c.name, HOST.c.folder, HOST.c.id)).all()
+    return connection.execute(_ALL).all()
 
 
-def _host(row: Row[Any], ahead: timedelta) -> Host:
+def _host(row: Row[Any] | SimpleNamespace, ahead: timedelta) -> Host:
     """Return a row as a value. `ahead` is how far the clock of this host is ahead of the database's."""
     duties = {poller: frozenset(done) for poller, done in json.loads(row.pollers).items()}
     return Host(
