@@ -71,6 +71,8 @@ class Auditor:
         self._versions: dict[str, int] = {}
         self._last_id = 0
         self._unwritten: set[int] = set()
+        self._newest: dict[str, tuple[int, str]] = {}
+        """The newest reading of each poller that is written: its number, and when it was taken."""
         self._answers: dict[tuple[int, ...], int] = {}
         self._heard: dict[str, int] = {}
         self._told: Counter[tuple[Any, ...]] = Counter()
@@ -149,11 +151,12 @@ class Auditor:
     def _look_at_readings(self, db: sqlite3.Connection) -> None:
         marks = ",".join(map(str, self._unwritten)) or "0"
         rows = db.execute(
-            "SELECT id, poller, outcome, body, out_name, written FROM reading"
+            "SELECT id, poller, outcome, body, out_name, written, part FROM reading"
             f" WHERE id>? OR id IN ({marks}) ORDER BY id",
             (self._last_id,),
         )
-        for id_, poller, outcome, body, name, is_written in rows.fetchall():
+        written = set()
+        for id_, poller, outcome, body, name, is_written, part in rows.fetchall():
             self._last_id = max(self._last_id, id_)
             if outcome != "taken":
                 continue
@@ -161,7 +164,26 @@ class Auditor:
                 self._unwritten.add(id_)
                 continue
             self._unwritten.discard(id_)
-            self._check_file(poller, name, json.loads(unpacked(body)))
+            content = json.loads(unpacked(body))
+            self._check_file(poller, name, content)
+            written.add(poller)
+            if part is None:
+                self._newest[poller] = max(self._newest.get(poller, (0, "")), (id_, content["taken_at"]))
+        for poller in written & self._newest.keys():
+            self._check_latest(db, poller)
+
+    def _check_latest(self, db: sqlite3.Connection, poller: str) -> None:
+        """What is written late does not replace a newer latest.json."""
+        newest, taken_at = self._newest[poller]
+        latest = json.loads((self._folder / "out" / poller / "latest.json").read_bytes())["taken_at"]
+        if latest == taken_at:
+            return
+        # A newer one may be written, and not marked yet.
+        rows = db.execute(
+            "SELECT body FROM reading WHERE poller=? AND id>? AND outcome='taken'", (poller, newest)
+        )
+        if latest not in {json.loads(unpacked(body))["taken_at"] for (body,) in rows}:
+            raise Violation(f"latest.json of {poller} is of {latest}, and one of {taken_at} is written")
 
     def _check_file(self, poller: str, name: str, body: dict[str, Any]) -> None:
         path = self._folder / "out" / poller / name

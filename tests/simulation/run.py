@@ -62,11 +62,10 @@ def lives_well(
     with ExitStack() as stack:
         if keep is None:
             shared = Path("/dev/shm")
-            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None))
-        else:
-            keep.mkdir()
-            folder = str(keep)
-        life = kind(seed, Path(folder), days=days, say=print if is_traced else events.append)
+            above = stack.enter_context(tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None))
+            keep = Path(above) / "life"  # its name is part of a life
+        keep.mkdir()
+        life = kind(seed, keep, days=days, say=print if is_traced else events.append)
         try:
             life.live()
         except Violation as violation:
