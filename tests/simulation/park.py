@@ -174,8 +174,11 @@ class Park:
         waits_s = [self.chance.uniform(5.0, LONGEST_STEP_S)]
         if self._next:
             waits_s.append((min(self._next.values()) - self.clock.true_at).total_seconds())
-        rests = (each.process.turns.next_s() for each in self.machines if each.process)
-        waits_s += [next_s - self.clock.monotonic() for next_s in rests if next_s is not None]
+        for each in self.machines:
+            if each.frozen_until is not None:
+                waits_s.append((each.frozen_until - self.clock.true_at).total_seconds())
+            elif each.process and (next_s := each.process.turns.next_s()) is not None:
+                waits_s.append(next_s - self.clock.monotonic())
         self.clock.pass_s(max(min(waits_s), 0.05))
         for each in self.machines:
             if each.frozen_until is None or each.frozen_until <= self.clock.true_at:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +49,12 @@ def digest_of_url(url: str) -> str:
     """Return the real path of a SQLite file, or a digest of another URL, which may hold a password."""
     if url.startswith(_SQLITE):
         return os.path.realpath(url.removeprefix(_SQLITE))
-    # A slow digest: a short password could be guessed from a fast one.
+    return _slow_digest(url)
+
+
+@lru_cache(maxsize=4)  # a config is loaded again and again, with the same URLs
+def _slow_digest(url: str) -> str:
+    # Slow: a short password could be guessed from a fast one.
     return hashlib.scrypt(url.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
 
 
