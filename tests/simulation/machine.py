@@ -130,7 +130,7 @@ class Process:
         self.daemon.tick(reload=reload)
 
     def work(self, chance: Random) -> None:
-        """Tick, as every second, and let runs go on, in the order of the seed, now and then with a tick between.
+        """Tick, as every second; then let runs go on, in the order of the seed, at times with a tick between.
 
         Raises `Killed`.
         """

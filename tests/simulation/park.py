@@ -171,7 +171,7 @@ class Park:
 
     def _step(self) -> None:
         """Let time pass, and let each machine do what is due: the hosts first, the centre last."""
-        waits_s = [self.chance.uniform(5.0, LONGEST_STEP_S)]
+        waits_s = [self.chance.uniform(LONGEST_STEP_S / 3, LONGEST_STEP_S)]
         if self._next:
             waits_s.append((min(self._next.values()) - self.clock.true_at).total_seconds())
         for each in self.machines:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from tallyd.adapters.records.bulk_insert import second_text
 from tallyd.adapters.records.clock import clock_of
@@ -41,6 +41,7 @@ _NOTED: Final = MappingProxyType(
         " state=VALUES(state), reason=VALUES(reason), host=VALUES(host), seen_at=VALUES(seen_at)",
     }
 )
+_OF_POLLER: Final = select(ARRIVAL).where(ARRIVAL.c.poller == bindparam("poller"))
 
 
 def note_arrivals(
@@ -70,7 +71,7 @@ def read_arrivals(access: Access, poller: str, *, now: datetime) -> Mapping[str,
     """Return the arrivals of a poller, by source."""
     with access.reading() as connection:
         ahead = now - clock_of(connection, now)
-        rows = connection.execute(select(ARRIVAL).where(ARRIVAL.c.poller == poller)).all()
+        rows = connection.execute(_OF_POLLER, {"poller": poller}).all()
     return {row.source: _arrival(row, ahead, now) for row in rows}
 
 

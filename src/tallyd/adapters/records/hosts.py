@@ -20,7 +20,6 @@ from tallyd.adapters.records.tables import HOST
 from tallyd.contract.passages import read_seen, seen_text
 from tallyd.core.hosts import FORGOTTEN_AFTER, Duties, Host, Neighbours, storable
 
-
 # Made once: SQLAlchemy needs longer to make a statement than SQLite to execute it.
 _ALL: Final = select(HOST).order_by(HOST.c.name, HOST.c.folder, HOST.c.id)
 _RENEW: Final = update(HOST).where(HOST.c.id == bindparam("own"))

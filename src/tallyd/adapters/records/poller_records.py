@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, insert, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from tallyd.adapters.records.arrivals import (
@@ -34,6 +34,23 @@ from tallyd.core.hosts import Host
 
 _TRIES: Final = 5
 """If another process has committed, one more try is enough. Deadlocks on MariaDB may need a few."""
+_FILE: Final = INGESTED_FILE.c
+_NEWEST: Final = (
+    select(
+        _FILE.id,
+        _FILE.source,
+        _FILE.sha256,
+        _FILE.name,
+        _FILE.size,
+        _FILE.records,
+        _FILE.state,
+        _FILE.reason,
+        _FILE.ingested_at,
+    )
+    .where(_FILE.poller == bindparam("poller"), _FILE.state == bindparam("state"))
+    .order_by(_FILE.ingested_at.desc(), _FILE.id.desc())
+    .limit(bindparam("most"))
+)
 
 
 class PollerRecords:
@@ -150,7 +167,8 @@ class PollerRecords:
         states = ("rejected",) if rejected else ("done", "rejected")
         with self._access.reading() as connection:
             # Query each state separately, so that the index is used.
-            rows = [row for state in states for row in self._newest(connection, state, most)]
+            asked = [{"poller": self.poller, "state": state, "most": most} for state in states]
+            rows = [row for each in asked for row in connection.execute(_NEWEST, each)]
         rows.sort(key=lambda row: (row[-1], row[0]), reverse=True)
         return tuple(_ledger_row(row[1:]) for row in rows[:most])
 
@@ -247,25 +265,6 @@ class PollerRecords:
             )
             .group_by(by)
         )
-
-    def _newest(self, connection: Connection, state: str, most: int) -> Sequence[Sequence[Any]]:
-        columns = INGESTED_FILE.c
-        return connection.execute(
-            select(
-                columns.id,
-                columns.source,
-                columns.sha256,
-                columns.name,
-                columns.size,
-                columns.records,
-                columns.state,
-                columns.reason,
-                columns.ingested_at,
-            )
-            .where(columns.poller == self.poller, columns.state == state)
-            .order_by(columns.ingested_at.desc(), columns.id.desc())
-            .limit(most)
-        ).all()
 
 
 class _OvertakenError(Exception):
