@@ -82,7 +82,9 @@ class Life:
         self.process: Process | None = None
         self.starts = 0
         self.kills = 0
-        self._on_at = self._full_since = start
+        self._on_at = start
+        self._full_since: datetime | None = None
+        """Since when the disk is full, or was, and what is in memory is not all stored yet."""
         self.clock_was_wrong = False
         self.is_whole = chance.random() < 0.3
         self.digest = hashlib.sha256()
@@ -130,6 +132,8 @@ class Life:
                 self.process.work(self.chance)
         except Killed:
             self._died()
+        else:
+            self._full_since = self._full_since if self.perils.is_disk_full else None
         self.auditor.look()
 
     def _pass_until_due(self) -> None:
@@ -213,7 +217,7 @@ class Life:
     def _died(self, off_s: float | None = None) -> None:
         self.kills += 1
         self.say(f"killed at: {self.perils.killed_at or 'rest'}")
-        if self.perils.is_disk_full:
+        if self._full_since is not None:
             self.chats.forgotten_since(self._full_since)
         self.perils.is_dead, self.perils.killed_at = True, ""
         if self.process is not None:
@@ -287,7 +291,7 @@ class Life:
 
     def _on_disk(self) -> timedelta | None:
         self.perils.is_disk_full = not self.perils.is_disk_full
-        self._full_since = self.clock.now()
+        self._full_since = self._full_since or self.clock.now()
         self.say("disk is full" if self.perils.is_disk_full else "disk has room")
         return timedelta(hours=self.chance.choice([0.02, 0.3, 1.5])) if self.perils.is_disk_full else None
 

@@ -243,8 +243,6 @@ class Park:
     def _died(self, machine: Machine) -> None:
         self.kills += 1
         self.say(f"{machine.name} is killed at: {machine.perils.killed_at or 'rest'}")
-        if machine is self.centre and machine.perils.is_disk_full:
-            self.chats.forgotten_since(self.start_at)
         machine.perils.is_dead, machine.perils.killed_at = True, ""
         if machine.process is not None:
             with machine.perils.armed():
