@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BERLIN = ZoneInfo("Europe/Berlin")
 KEPT = timedelta(days=20)
 """Older slots may be deleted by `keep_days`."""
+WRITTEN_WITHIN_S = 80 * 60
+"""A step takes up to half an hour, and a run waits for its reports."""
 MOST_ROWS = {"slot": 4, "alert": 40, "notified": 80, "mark": 60, "outbox": 60, "mute": 10, "memory": 20}
 
 
@@ -70,7 +72,8 @@ class Auditor:
         self._records: sqlite3.Connection | None = None
         self._versions: dict[str, int] = {}
         self._last_id = 0
-        self._unwritten: set[int] = set()
+        self._unwritten: dict[int, float] = {}
+        """Readings without a file, each since when (monotonic) nothing keeps the daemon from writing it."""
         self._newest: dict[str, tuple[int, str]] = {}
         """The newest reading of each poller that is written: its number, and when it was taken."""
         self._answers: dict[tuple[int, ...], int] = {}
@@ -112,6 +115,7 @@ class Auditor:
         if self._state is not None and self._has_changed("state", self._state):
             self._look_at_readings(self._state)
             self._look_at_reports(self._state)
+        self._look_at_unwritten()
         if self._records is None and (path := self._folder / "state" / "records.db").exists():
             self._records = plain_connect(path)
         if self._records is not None and self._has_changed("records", self._records):
@@ -161,9 +165,9 @@ class Auditor:
             if outcome != "taken":
                 continue
             if not is_written:
-                self._unwritten.add(id_)
+                self._unwritten.setdefault(id_, self._life.clock.monotonic())
                 continue
-            self._unwritten.discard(id_)
+            self._unwritten.pop(id_, None)
             content = json.loads(unpacked(body))
             self._check_file(poller, name, content)
             written.add(poller)
@@ -171,6 +175,15 @@ class Auditor:
                 self._newest[poller] = max(self._newest.get(poller, (0, "")), (id_, content["taken_at"]))
         for poller in written & self._newest.keys():
             self._check_latest(db, poller)
+
+    def _look_at_unwritten(self) -> None:
+        """A file that could not be written is written soon, without waiting for the next reading."""
+        life, now_s = self._life, self._life.clock.monotonic()
+        if life.process is None or life.perils.is_disk_full or life.perils.is_out_full:
+            self._unwritten = dict.fromkeys(self._unwritten, now_s)
+        for id_, since_s in self._unwritten.items():
+            if now_s - since_s > WRITTEN_WITHIN_S:
+                raise Violation(f"the reading {id_} waits for its file for {now_s - since_s:.0f} s")
 
     def _check_latest(self, db: sqlite3.Connection, poller: str) -> None:
         """What is written late does not replace a newer latest.json."""
