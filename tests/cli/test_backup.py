@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ import typer
 from adapters.records.samples import IN, visitor_file
 from support.gates import Gates
 from support.past import Past, write_config
+from tallyd.adapters.archive import Archive
 from tallyd.adapters.inbox import Folder
 from tallyd.adapters.locks import FileLock
 from tallyd.adapters.records.database import Database
@@ -36,6 +38,7 @@ from tallyd.core.reading import Json
 
 Said = Callable[[], tuple[str, str]]
 KEY, USER = "canary-key-8f3a", "florian-canary"
+NOTHING = hashlib.sha256().hexdigest()
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 
 
@@ -143,25 +146,63 @@ def damage(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
 
 
+def repacked(
+    content: bytes,
+    change: Callable[[str, bytes], bytes] = lambda _name, data: data,
+    *,
+    how: int = zipfile.ZIP_DEFLATED,
+) -> bytes:
+    """Return the archive with other members, whose checksums in the archive itself are right."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w", how) as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return target.getvalue()
+
+
 def manifested(content: bytes, **changes: Any) -> bytes:
     """Return the archive with another manifest."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "manifest.json":
-                data = json.dumps(json.loads(data) | changes).encode()
-            new.writestr(name, data)
-    return target.getvalue()
+
+    def changed(name: str, data: bytes) -> bytes:
+        return json.dumps(json.loads(data) | changes).encode() if name == "manifest.json" else data
+
+    return repacked(content, changed)
+
+
+def naming(name: str) -> Callable[[bytes], bytes]:
+    """Return what adds an empty member to an archive."""
+
+    def added(content: bytes) -> bytes:
+        target = io.BytesIO(content)
+        with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, b"")
+        return manifested(target.getvalue(), files={name: {"size_bytes": 0, "sha256": NOTHING}})
+
+    return added
 
 
 def changed_member(content: bytes) -> bytes:
-    """Return the archive with another config, whose checksum in the archive itself is right."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(target, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, b"{}" if name == "config.json" else old.read(name))
-    return target.getvalue()
+    return repacked(content, lambda name, data: b"{}" if name == "config.json" else data)
+
+
+def bomb(content: bytes) -> bytes:
+    """Return the archive with a config that is packed small, and larger than the manifest says."""
+    return repacked(content, lambda name, data: bytes(1 << 24) if name == "config.json" else data)
+
+
+def encrypted(content: bytes) -> bytes:
+    """Return the archive with the flag of a password at its first member."""
+    place = content.index(b"PK\x01\x02") + 8
+    return content[:place] + bytes([content[place] | 1]) + content[place + 1 :]
+
+
+def from_the_future(content: bytes) -> bytes:
+    """Return the archive as a version makes it whose manifest has nothing that we know."""
+
+    def changed(name: str, data: bytes) -> bytes:
+        return b'{"format": 2, "tallyd": "9.0"}' if name == "manifest.json" else data
+
+    return repacked(content, changed)
 
 
 @pytest.mark.parametrize(
@@ -172,10 +213,20 @@ def changed_member(content: bytes) -> bytes:
         pytest.param(damage, "is damaged: state.db", id="a flipped bit"),
         pytest.param(changed_member, "is damaged: config.json", id="another member"),
         pytest.param(lambda content: manifested(content, format=2), "by a newer tallyd", id="newer"),
+        pytest.param(from_the_future, "by a newer tallyd (9.0)", id="of another form"),
+        pytest.param(encrypted, "is damaged: state.db", id="with a password"),
+        pytest.param(bomb, "is damaged: config.json", id="a bomb"),
         pytest.param(
-            lambda content: manifested(content, files={"beside/../x": {"size_bytes": 0, "sha256": ""}}),
+            lambda content: repacked(content, how=zipfile.ZIP_BZIP2),
             "is not a backup of tallyd",
-            id="a path that leaves",
+            id="packed in another way",
+        ),
+        pytest.param(naming("beside/../x"), "is not a backup of tallyd", id="a path that leaves"),
+        pytest.param(naming("/etc/x"), "is not a backup of tallyd", id="an absolute path"),
+        pytest.param(
+            lambda content: manifested(content, files={"out/x": {"size_bytes": 0, "sha256": NOTHING}}),
+            "is not a backup of tallyd",
+            id="a member that is missing",
         ),
     ],
 )
@@ -293,19 +344,12 @@ def another(folder: Path) -> str:
     return str(folder / "x.zip")
 
 
-def moved_state(folder: Path) -> str:
-    write_active(load(folder / "config.json", environ={}), restart="start it again")
-    write_config(folder, state={"dir": "elsewhere"})
-    return str(folder / "x.zip")
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         pytest.param(nowhere, "cannot write", id="no folder"),
         pytest.param(damaged, "records.db can't be copied", id="damaged"),
         pytest.param(another, "another backup is being made now", id="at the same time"),
-        pytest.param(moved_state, "state.dir changed; applies at the next start", id="a change to come"),
     ],
 )
 def test_a_backup_that_fails_leaves_no_file(
@@ -316,6 +360,35 @@ def test_a_backup_that_fails_leaves_no_file(
     assert why in said()[1]
     assert [path.name for path in old.iterdir() if "x.zip" in path.name] == []
     assert not (old / "state" / ".backup").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param("{", "config.json: invalid JSON", id="broken"),
+        pytest.param(
+            '{"timezone": "Europe/Berlin", "state": {"dir": "x"}}', "state.dir changed", id="to come"
+        ),
+    ],
+)
+def test_what_is_counted_can_be_saved_while_the_config_on_disk_is_not_that_of_the_daemon(
+    old: Path, tmp_path: Path, said: Said, content: str, why: str
+) -> None:
+    write_active(load(old / "config.json", environ={}), restart="start it again")
+    config = (old / "config.json").read_bytes()
+    (old / "config.json").write_text(content)
+    file, new = tmp_path / "x.zip", tmp_path / "new"
+    assert backup(old / "config.json", str(file), is_private=True, with_out=True) == EXIT_PROBLEM
+    err = said()[1]
+    assert f"Not in it: {old / 'config.json'}. Keep copies" in err
+    assert why in err.splitlines()[-1]
+    assert list(members(file)) == ["state.db", "records.db", "manifest.json"]
+    new.mkdir()
+    assert restore(new / "config.json", str(file)) == EXIT_PROBLEM
+    assert f"has no config; write {new / 'config.json'} first" in said()[1]
+    (new / "config.json").write_bytes(config)
+    assert restore(new / "config.json", str(file)) == EXIT_OK
+    assert (new / "state" / "state.db").exists()
 
 
 def test_a_copy_leaves_the_daemon_room_on_the_disk(
@@ -383,6 +456,38 @@ def test_it_goes_through_stdout_and_stdin(
         monkeypatch.setattr(sys, "stdin", stdin)
         assert restore(new / "config.json", "-") == EXIT_OK
     assert (new / "state" / "state.db").exists()
+
+
+def test_a_restored_file_is_there_once_it_is_whole(old: Path, tmp_path: Path) -> None:
+    target, seen = tmp_path / "restored.db", []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            seen.append(target.exists())
+            return super().read(size)
+
+    archive = Archive(Watched(save(old).read_bytes()), "x.zip")
+    seen.clear()
+    (tmp_path / ".restored.db.tmp").write_text("left by a restore that was killed")
+    archive.extract("state.db", target)
+    assert len(seen) > 1
+    assert not any(seen)
+    assert target.read_bytes().startswith(b"SQLite format 3")
+    assert not (tmp_path / ".restored.db.tmp").exists()
+
+
+def test_files_are_back_in_the_inbox_before_there_is_a_state(tmp_path: Path, said: Said) -> None:
+    gates = Gates(tmp_path)
+    assert gates.tallyd("once", "visitors", "--job", "sweep").returncode == 0
+    file = tmp_path / "x.zip"
+    assert backup(gates.config, str(file), is_private=False, with_out=False) == EXIT_OK
+    gates.drop("12", "in", name="a.json")
+    assert gates.tallyd("once", "visitors", "--job", "sweep").returncode == 0
+    shutil.move(gates.folder / "state", tmp_path / "damaged")
+    (gates.folder / "state").mkdir()
+    (gates.folder / "state" / "state.db-wal").write_bytes(b"x")
+    assert restore(gates.config, str(file)) == EXIT_PROBLEM
+    assert gates.waiting() == ["a.json"]
 
 
 def test_files_that_were_ingested_after_the_backup_come_back_and_count_once(

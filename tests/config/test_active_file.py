@@ -58,7 +58,7 @@ def test_its_place_follows_from_the_config_alone(config: str, expected: str) -> 
 def test_it_says_where_the_state_is_and_what_is_fixed_until_a_restart(tmp_path: Path) -> None:
     config = _with_state(_config(tmp_path, data_dir="data"))
     assert read_active(config.path) == Active(
-        config.path, tmp_path / "data" / "state", config.fixed, "start it again"
+        config.path, tmp_path / "data" / "state", config.fixed, "start it again", timezone="UTC"
     )
     assert config.changed_from(config.fixed) == ()
 

@@ -25,7 +25,7 @@ from tallyd.config.portable import Portable
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.message import Message
 from tallyd.core.reading import Reading, Slot
-from tallyd.storage.backup import LOOKS, Made, make_backup
+from tallyd.storage.backup import LOOKS, Made, Origin, make_backup
 from tallyd.storage.restore import restore_data
 
 
@@ -35,7 +35,7 @@ def saved(
     """Return a backup of a data folder as it is now."""
     file, chosen = io.BytesIO(), {"is_private": False, "with_out": False, **options}
     made = make_backup(
-        config, NewArchive(file), Portable(b"{}", {}, ()), now=clock.now, sleep=sleep, **chosen
+        Origin.of(config), NewArchive(file), Portable(b"{}", {}, ()), now=clock.now, sleep=sleep, **chosen
     )
     archive = Archive(file, "x.zip")
     archive.check()

@@ -27,8 +27,9 @@ FORMAT: Final = 1
 _MANIFEST: Final = "manifest.json"
 _MOST_MANIFEST_BYTES: Final = 1 << 28
 _BLOCK_BYTES: Final = 1 << 20
-_BROKEN: Final = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, NotImplementedError)
-"""What `zipfile` raises for an archive that is damaged, or none."""
+_BROKEN: Final = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError)
+"""What `zipfile` raises for an archive that is damaged, encrypted, or none."""
+_PACKED: Final = zipfile.ZIP_DEFLATED
 _LEVEL: Final = 3
 """On a small machine, the best compression would take three times as long for a tenth less."""
 
@@ -57,14 +58,22 @@ class Manifest:
     files: Mapping[str, Member]
 
 
-_MANIFEST_JSON = TypeAdapter(Manifest)
+@dataclass(frozen=True)
+class _Version:
+    """What the manifest of every format has."""
+
+    format: int
+    tallyd: str
+
+
+_MANIFEST_JSON, _VERSION_JSON = TypeAdapter(Manifest), TypeAdapter(_Version)
 
 
 class NewArchive:
     """An archive that is being written."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
+        self._zip = zipfile.ZipFile(file, "w", _PACKED, compresslevel=_LEVEL)
         self.files: dict[str, Member] = {}
 
     def add(self, name: str, path: Path) -> None:
@@ -105,18 +114,20 @@ class Archive:
             info = self._zip.getinfo(_MANIFEST)
             if info.file_size > _MOST_MANIFEST_BYTES:
                 raise ValueError
-            self.manifest = _MANIFEST_JSON.validate_json(self._zip.read(info))
-            if not all(_is_safe(name) for name in self.manifest.files):
+            content = self._zip.read(info)
+            made_by = _VERSION_JSON.validate_json(content)
+            if made_by.format > FORMAT:
+                newer = english(
+                    "{file} was made by a newer tallyd ({version})", file=place, version=made_by.tallyd
+                )
+                raise BackupError(newer)
+            self.manifest = _MANIFEST_JSON.validate_json(content)
+            if not all(map(self._is_sound, self.manifest.files)):
                 raise ValueError
-        except (*_BROKEN, OSError):
+        except _BROKEN:
             raise BackupError(
                 english("{file} is not a backup of tallyd, or it is not complete", file=place)
             ) from None
-        if self.manifest.format > FORMAT:
-            version = self.manifest.tallyd
-            raise BackupError(
-                english("{file} was made by a newer tallyd ({version})", file=place, version=version)
-            )
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files below a folder, sorted."""
@@ -133,19 +144,19 @@ class Archive:
         return b"".join(self._blocks(name))
 
     def extract(self, name: str, target: Path, *, mode: int = 0o640, is_durable: bool = True) -> None:
-        """Write a file to a path where there is none. Raises `BackupError`, OSError."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(target, flags, mode)
+        """Write a file whole or not at all, to a path where there is none. Raises `BackupError`."""
+        beside = target.with_name(f".{target.name}.tmp")
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
+            beside.unlink(missing_ok=True)  # left by a restore that was killed
+            with _made(beside, mode, is_durable=is_durable) as file:
                 for block in self._blocks(name):
                     file.write(block)
-                file.flush()
-                if is_durable:
-                    os.fsync(descriptor)
-        except BaseException:
-            target.unlink()
-            raise
+            beside.rename(target)
+        except OSError as error:
+            raise _not_written(target, error) from error
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def _blocks(self, name: str) -> Iterator[bytes]:
         """Yield the content of a file. At its end, raises `BackupError` if it was not as it was made."""
@@ -164,11 +175,11 @@ class Archive:
     def _damaged(self, name: str) -> BackupError:
         return BackupError(english("{file} is damaged: {why}", file=self.place, why=name))
 
-
-def _is_safe(name: str) -> bool:
-    """Whether the name of a member stays below the folder into which it is written."""
-    path = PurePosixPath(name)
-    return str(path) == name and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    def _is_sound(self, name: str) -> bool:
+        """Whether a member is there, packed as we do it, and stays below the folder where it is written."""
+        path = PurePosixPath(name)
+        is_below = str(path) == name and not path.is_absolute() and ".." not in path.parts
+        return is_below and self._zip.getinfo(name).compress_type == _PACKED
 
 
 @contextmanager
@@ -181,24 +192,29 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         raise BackupError(english("{file} already exists; nothing was changed", file=path))
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with _made(beside) as file:
+        with _made(beside, 0o600) as file:
             yield file
         beside.rename(path)
         _sync(path.parent)
     except OSError as error:
-        raise BackupError(english("cannot write {file}: {why}", file=path, why=reason_of(error))) from error
+        raise _not_written(path, error) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
 @contextmanager
-def _made(path: Path) -> Iterator[BinaryIO]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _made(path: Path, mode: int, *, is_durable: bool = True) -> Iterator[BinaryIO]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     with open(descriptor, "wb") as file:  # noqa: PTH123 # a descriptor, not a path
         yield file
         file.flush()
-        os.fsync(descriptor)
+        if is_durable:
+            os.fsync(descriptor)
+
+
+def _not_written(path: Path, error: OSError) -> BackupError:
+    return BackupError(english("cannot write {file}: {why}", file=path, why=reason_of(error)))
 
 
 def _sync(folder: Path) -> None:

@@ -27,9 +27,9 @@ from tallyd.core.language.languages import Language
 class Active:
     """What a daemon wrote when it activated a config. `restart` says how to start it again.
 
-    `language` is that of the config, for commands that cannot read it any more. `state_url` says where the
-    URL of the state was read (`file:/PATH`, `env:NAME`); empty if the config holds the URL itself, None if
-    the state is in the folder.
+    `language` and `timezone` are those of the config, for commands that cannot read it any more. `state_url`
+    says where the URL of the state was read (`file:/PATH`, `env:NAME`); empty if the config holds the URL
+    itself, None if the state is in the folder.
     """
 
     config: Path
@@ -37,6 +37,7 @@ class Active:
     fixed: Mapping[str, str]
     restart: str
     language: Language = "en"
+    timezone: str = ""
     state_url: str | None = None
 
     def state_at(self, environ: Mapping[str, str]) -> Path | str | None:
@@ -47,6 +48,16 @@ class Active:
             return SecretFiles(self.config.parent, environ).read(self.state_url) if self.state_url else None
         except PydanticCustomError:
             return None
+
+    @property
+    def out_dir(self) -> Path:
+        return Path(self.fixed["out.dir"])
+
+    @property
+    def records(self) -> Path | None:
+        """The database of records; None if it is on a server."""
+        place = self.fixed.get("database", "").rpartition(" ")[0]
+        return Path(place) if place.startswith("/") else None
 
 
 _FILE = TypeAdapter(Active)
@@ -73,6 +84,7 @@ def write_active(config: Config, *, restart: str) -> None:
         config.fixed,
         restart,
         config.settings.language,
+        config.zone.key or "",
         state_url=url.reference if url else None,
     )
     # Not dump_json: a path need not be UTF-8.

@@ -28,12 +28,12 @@ _PRIVATE_KEY: Final = b"PRIVATE KEY"
 
 @dataclass(frozen=True)
 class Portable:
-    """The content of a config file, and of files beside it by their relative paths.
+    """The content of a config file, None if it is not to go along, and of files beside it by relative paths.
 
-    `left_out` are files that the config names and that are not in it.
+    `left_out` are files that a restore lacks.
     """
 
-    config: bytes
+    config: bytes | None
     beside: Mapping[str, bytes]
     left_out: tuple[Path, ...]
 

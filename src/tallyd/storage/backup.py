@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import tallyd
 from tallyd.adapters.archive import FORMAT, Manifest, NewArchive
@@ -23,6 +23,7 @@ from tallyd.adapters.outfiles import OutFiles
 from tallyd.adapters.sqlite_copy import copy_database
 from tallyd.adapters.state import State, StateError
 from tallyd.adapters.state.schema import WITHOUT_USERS
+from tallyd.config.active_file import Active
 from tallyd.config.folders import STATE_FILE, sqlite_file
 from tallyd.config.model import Config
 from tallyd.config.portable import Portable
@@ -39,6 +40,43 @@ LOOK_EVERY_S: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a backup is made of. `records` is None if they are on a server, as the state if `has_state_url`.
+
+    `config` is None if the one on disk is not that of the daemon.
+    """
+
+    state_dir: Path
+    out_dir: Path
+    records: Path | None
+    has_state_url: bool
+    timezone: str
+    config: Config | None
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        return cls(
+            state_dir=config.state_dir,
+            out_dir=config.out_dir,
+            records=sqlite_file(config.database_url),
+            has_state_url=config.state_url is not None,
+            timezone=config.zone.key or "",
+            config=config,
+        )
+
+    @classmethod
+    def of_active(cls, active: Active) -> Self:
+        return cls(
+            state_dir=active.state_dir,
+            out_dir=active.out_dir,
+            records=active.records,
+            has_state_url=active.state_url is not None,
+            timezone=active.timezone,
+            config=None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Made:
     """What is special about a backup: databases on a server are not in it, and a message was on its way."""
 
@@ -47,7 +85,7 @@ class Made:
 
 
 def make_backup(
-    config: Config,
+    origin: Origin,
     archive: NewArchive,
     portable: Portable,
     *,
@@ -58,35 +96,32 @@ def make_backup(
 ) -> Made:
     """Write everything into an archive while the daemon runs. Raises `BackupError`, OSError."""
     made_at, elsewhere, is_notifying = now(), [], False
-    with _work_folder(config) as work:
-        if config.state_url is not None:
+    with _work_folder(origin.state_dir) as work:
+        copy = work / "copy.db"
+        if origin.has_state_url:
             elsewhere.append("state.url")
-        elif (config.state_dir / STATE_FILE).exists():
-            copy = work / STATE
-            is_notifying = _copy_state(
-                config, copy, () if is_private else WITHOUT_USERS, now=now, sleep=sleep
-            )
+        elif (origin.state_dir / STATE_FILE).exists():
+            changes = () if is_private else WITHOUT_USERS
+            is_notifying = _copy_state(origin, copy, changes, now=now, sleep=sleep)
             archive.add(STATE, copy)
             copy.unlink()
-        records = sqlite_file(config.database_url)
-        if records is None:
+        if origin.records is None:
             elsewhere.append("database.url")
-        elif records.exists():
-            copy = work / RECORDS
-            _copy_records(records, copy, is_private=is_private)
+        elif origin.records.exists():
+            _copy_records(origin.records, copy, is_private=is_private)
             archive.add(RECORDS, copy)
-            copy.unlink()
     if with_out:
-        for name, path in OutFiles(config.out_dir).files():
+        for name, path in OutFiles(origin.out_dir).files():
             archive.add(f"{OUT}/{name}", path)
-    archive.add_content(CONFIG, portable.config)
+    if portable.config is not None:
+        archive.add_content(CONFIG, portable.config)
     for name, content in portable.beside.items():
         archive.add_content(f"{BESIDE}/{name}", content)
     manifest = Manifest(
         format=FORMAT,
         tallyd=tallyd.__version__,
         made_at=made_at,
-        timezone=config.zone.key or "",
+        timezone=origin.timezone,
         is_private=is_private,
         elsewhere=tuple(elsewhere),
         files=archive.files,
@@ -96,7 +131,7 @@ def make_backup(
 
 
 def _copy_state(
-    config: Config,
+    origin: Origin,
     copy: Path,
     changes: tuple[str, ...],
     *,
@@ -107,25 +142,24 @@ def _copy_state(
 
     A message is noted once it is delivered. A daemon with a copy from in between would send it again.
     """
-    path = config.state_dir / STATE_FILE
-    for _ in range(LOOKS):
-        if not _is_notifying(config, path, now()):
-            copy_database(path, copy, changes)
-            if not _is_notifying(config, copy, now()):
-                return False
-            copy.unlink()
-        sleep(LOOK_EVERY_S)
+    path, is_running = origin.state_dir / STATE_FILE, holder(origin.state_dir / "lock") is not None
+    if is_running and (config := origin.config):  # without a config, nobody can tell
+        for _ in range(LOOKS):
+            if not _is_notifying(config, path, now()):
+                copy_database(path, copy, changes)
+                if not _is_notifying(config, copy, now()):
+                    return False
+                copy.unlink()
+            sleep(LOOK_EVERY_S)
     copy_database(path, copy, changes)
-    return True
+    return is_running
 
 
 def _is_notifying(config: Config, path: Path, now: datetime) -> bool:
-    """Whether a channel is to get a notice or a report now, from a daemon that runs.
+    """Whether a channel is to get a notice or a report now.
 
     What goes to an upstream does not count: it may go there twice.
     """
-    if holder(config.state_dir / "lock") is None:
-        return False
     try:
         with closing(State(path, reads_only=True)) as state:
             snapshot = config.snapshot(
@@ -150,10 +184,10 @@ def _copy_records(path: Path, copy: Path, *, is_private: bool) -> None:
 
 
 @contextmanager
-def _work_folder(config: Config) -> Iterator[Path]:
+def _work_folder(state_dir: Path) -> Iterator[Path]:
     """A folder for copies that only we may read. What a killed backup left there is deleted."""
-    folder = config.state_dir / ".backup"
-    lock = FileLock(config.state_dir / "locks" / "backup.lock")
+    folder = state_dir / ".backup"
+    lock = FileLock(state_dir / "locks" / "backup.lock")
     lock.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     try:
         lock.take()

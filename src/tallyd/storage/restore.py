@@ -1,6 +1,6 @@
 """Restores a backup: writes what is missing on this machine, and overwrites nothing.
 
-state.db comes last. So if the restore dies, the next one continues, and no daemon can start with half of it.
+state.db comes last: if the restore dies, the next one continues.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def restore_data(archive: Archive, config: Config) -> Restored:
         if records is not None and RECORDS in archive.manifest.files:
             _place(archive, RECORDS, records, _check_records, done)
         _restore_out(archive, config, done)
+        _put_back_files(archive, config, done)
         if config.settings.state.url is None and STATE in archive.manifest.files:
             target = config.state_dir / STATE_FILE
             _place(archive, STATE, target, lambda staged: _prepare_state(staged, config, done), done)
-        _put_back_files(archive, config, done)
     return done
 
 

@@ -11,7 +11,8 @@ from typing import BinaryIO, Final
 
 from tallyd.adapters.archive import NewArchive, new_file
 from tallyd.cli.process.equipment import UMASK
-from tallyd.cli.shared import find_state, has_not_run, utc_now, wrong_usage
+from tallyd.cli.shared import Place, find_state, has_not_run, utc_now, wrong_usage
+from tallyd.config.active_file import read_active
 from tallyd.config.portable import Portable, whole, without_secrets
 from tallyd.core.errors import EXIT_OK, EXIT_PROBLEM, BackupError
 from tallyd.core.language.formats import size_text
@@ -19,7 +20,7 @@ from tallyd.core.language.languages import reading_in
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.texts import listed
 from tallyd.presentation.terminal import complain
-from tallyd.storage.backup import BESIDE, OUT, Made, make_backup
+from tallyd.storage.backup import BESIDE, OUT, Made, Origin, make_backup
 
 STREAM: Final = "-"
 """As a file: stdout, or stdin."""
@@ -32,24 +33,33 @@ def backup(path: Path, file: str, *, is_private: bool, with_out: bool) -> int:
         wrong_usage("a backup is no text; redirect it: backup - > FILE")
     os.umask(UMASK)
     with reading_in(place.language):
-        if place.config is None:
-            complain(f"tallyd: {translated(place.trouble or '')}")
-            return EXIT_PROBLEM
-        config = place.config
-        if not config.state_dir.exists():
-            complain(f"tallyd: {has_not_run(config)}")
+        if place.config and not place.folder.exists():
+            complain(f"tallyd: {has_not_run(place.config)}")
             return EXIT_PROBLEM
         try:
-            portable = (whole if is_private else without_secrets)(config, os.environ)
+            origin, portable = _chosen(place, path, is_private=is_private)
             with _opened(file) as target, closing(NewArchive(target)) as archive:
                 made = make_backup(
-                    config, archive, portable, is_private=is_private, with_out=with_out, now=utc_now
+                    origin, archive, portable, is_private=is_private, with_out=with_out, now=utc_now
                 )
         except BackupError as error:
             complain(f"tallyd: {translated(error.text)}")
             return EXIT_PROBLEM
         _say(file, archive, portable, made, is_private=is_private)
-    return EXIT_OK
+        if place.trouble:
+            complain(f"tallyd: {translated(place.trouble)}")
+    return EXIT_PROBLEM if place.trouble else EXIT_OK
+
+
+def _chosen(place: Place, path: Path, *, is_private: bool) -> tuple[Origin, Portable]:
+    """Return what to back up: without the config if the daemon has another one. Raises `BackupError`."""
+    if place.config is not None:
+        choose = whole if is_private else without_secrets
+        return Origin.of(place.config), choose(place.config, os.environ)
+    active = read_active(path)
+    if active is None:  # the state has gone meanwhile
+        raise BackupError(place.trouble or "")
+    return Origin.of_active(active), Portable(None, {}, (path,))
 
 
 @contextmanager
@@ -86,5 +96,5 @@ def _say(file: str, archive: NewArchive, portable: Portable, made: Made, *, is_p
         )
         complain(text, style=None)
     if made.is_notifying:
-        text = tr("A message is on its way, or a channel accepts none: after a restore it is sent again.")
+        text = tr("If a message is on its way, or a channel accepts none, it is sent again after a restore.")
         complain(text, style=None)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from tallyd.adapters.archive import Archive
 from tallyd.adapters.host_zone import read_host_zone
+from tallyd.adapters.outfiles import replace_file
 from tallyd.cli.actions.backup import STREAM
 from tallyd.cli.process.equipment import UMASK
 from tallyd.cli.shared import load_config, utc_now, wrong_usage
@@ -26,7 +27,7 @@ from tallyd.presentation.terminal import complain, say
 from tallyd.storage.backup import BESIDE, CONFIG
 from tallyd.storage.restore import Restored, restore_data
 
-_CONFIG_MODE, _BESIDE_MODE, _FOLDER_MODE = 0o640, 0o600, 0o700
+_BESIDE_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 def restore(path: Path, file: str, *, into: Path | None = None) -> int:
@@ -53,6 +54,8 @@ def _restore(archive: Archive, path: Path, folder: Path) -> int:
     files: list[Path] = []
     if os.path.lexists(path):
         text, is_new = path.read_bytes(), False
+    elif CONFIG not in manifest.files:
+        raise BackupError(english("{file} has no config; write {path} first", file=archive.place, path=path))
     else:
         text = moved(archive.read(CONFIG), path, zone=manifest.timezone, zone_here=zone_here)
         is_new = True
@@ -67,7 +70,7 @@ def _restore(archive: Archive, path: Path, folder: Path) -> int:
             raise BackupError(why)
         restored = restore_data(archive, config)
         if is_new:
-            _write_config(folder / path.name, text)
+            replace_file(folder / path.name, text)
             files.append(folder / path.name)
         shown = [path.parent / file.relative_to(folder) for file in files]
         _say(manifest.made_at, config, restored, shown, is_new=is_new)
@@ -78,13 +81,10 @@ def _restore(archive: Archive, path: Path, folder: Path) -> int:
 
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
-    if file != STREAM:
-        with Path(file).open("rb") as source:
-            yield source
-    elif sys.stdin.buffer.seekable():
-        yield sys.stdin.buffer
-    else:
-        wrong_usage("restore reads a file, not a pipe: restore FILE, or restore - < FILE")
+    with sys.stdin.buffer if file == STREAM else Path(file).open("rb") as source:
+        if not source.seekable():
+            wrong_usage("restore reads a file, not a pipe: restore FILE, or restore - < FILE")
+        yield source
 
 
 def _write_beside(archive: Archive, folder: Path) -> list[Path]:
@@ -97,14 +97,6 @@ def _write_beside(archive: Archive, folder: Path) -> list[Path]:
             archive.extract(name, target, mode=_BESIDE_MODE)
             written.append(target)
     return written
-
-
-def _write_config(path: Path, text: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(path, flags, _CONFIG_MODE), "wb") as file:  # noqa: PTH123 # a descriptor, not a path
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _say(made_at: datetime, config: Config, restored: Restored, files: list[Path], *, is_new: bool) -> None:
