@@ -150,7 +150,7 @@ class TestOptions:
             ({"group": "north"}, "park, 2026-11-20 (Europe/Berlin): north: 3 in, 1 out"),
             (
                 {"target": "PROD\\"},
-                f"apps, {DAYS}: 60 checks, 75.00% within the limit, 50.00% fresh, 99.37% no data",
+                f"apps, {DAYS}: PROD\\: 60 checks, 75.00% within the limit, 50.00% fresh, 99.37% no data",
             ),
         ],
     )

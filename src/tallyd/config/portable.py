@@ -28,12 +28,12 @@ _PRIVATE_KEY: Final = b"PRIVATE KEY"
 
 @dataclass(frozen=True)
 class Portable:
-    """The content of a config file, None if it is not to go along, and of files beside it by relative paths.
+    """The content of a config file, empty if it is not to go along, and of files beside it by relative paths.
 
     `left_out` are files that a restore lacks.
     """
 
-    config: bytes | None
+    config: bytes
     beside: Mapping[str, bytes]
     left_out: tuple[Path, ...]
 

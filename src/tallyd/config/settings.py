@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, TypeAlias, get_args
@@ -13,6 +14,7 @@ from tallyd.config.kinds import KINDS
 from tallyd.contract.poller import Poller
 from tallyd.core.alerts.daemon_alerts import OWN_KINDS
 from tallyd.core.language.languages import Language
+from tallyd.core.texts import listed
 from tallyd.pollers.report import Report
 from tallyd.settings.alerting import AlertSettings, ChannelName, ChannelOrUrl, check_texts
 from tallyd.settings.calendars import CALENDAR_NAME, CalendarSettings
@@ -26,7 +28,7 @@ from tallyd.settings.top import (
     OutSettings,
     StateSettings,
 )
-from tallyd.settings.types import FolderPath, Strict, Zone, not_at_top, wrong, wrong_each
+from tallyd.settings.types import FolderPath, Strict, Zone, not_at_top, not_in_config, wrong, wrong_each
 from tallyd.settings.web import WebSettings
 
 if TYPE_CHECKING:
@@ -119,13 +121,31 @@ class Settings(Strict):
     @field_validator("reports")
     @classmethod
     def _are_of_pollers(cls, reports: dict[str, Report], info: ValidationInfo) -> dict[str, Report]:
-        known = info.data.get("pollers")
-        unknown = [
-            ((name, "pollers", place), str(not_at_top("poller", poller, tuple(known))))
+        pollers = info.data.get("pollers")
+        problems = [
+            ((name, *place), text)
             for name, report in reports.items()
-            for place, poller in enumerate(report.pollers)
-            if known is not None and poller not in known
+            for place, text in _problems_of_report(report, pollers or {})
         ]
-        if unknown:
-            raise wrong_each(unknown)
+        if pollers is not None and problems:
+            raise wrong_each(problems)
         return reports
+
+
+def _problems_of_report(
+    report: Report, pollers: Mapping[str, Poller]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what a report asks for and its pollers do not have."""
+    for number, name in enumerate(report.pollers):
+        if name not in pollers:
+            yield ("pollers", number), str(not_at_top("poller", name, tuple(pollers)))
+    asked = [pollers[name] for name in report.pollers or pollers if name in pollers]
+    need = all if report.pollers else any  # those that are not named are left out
+    for option in report.asked:
+        kinds = listed([kind for kind, each in BY_KIND.items() if option in each.options()])
+        if asked and not need(option in each.options() for each in asked):
+            yield (option,), f"is only for pollers of kind {kinds}; name them in `pollers`"
+    groups = [each.group_members() for each in asked if "group" in each.options()]
+    if report.group and groups and all(groups) and not need(report.group in each for each in groups):
+        known = tuple(dict.fromkeys(name for each in groups for name in each))
+        yield ("group",), f"no poller of this report has such a group{not_in_config(report.group, known)}"

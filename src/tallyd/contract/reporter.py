@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol, TypeAlias
 
+from tallyd.core.periods import By
 from tallyd.core.reading import Facts
 
 ReportFormat: TypeAlias = Literal["html", "csv", "json"]
@@ -15,14 +17,19 @@ ReportFormat: TypeAlias = Literal["html", "csv", "json"]
 class ReportAsked:
     """A report of the local days from `first` to `last`, both included.
 
-    `pollers` () are all of the config. `folder` is where its files go, relative to `data_dir`; None: nowhere.
+    `pollers` () are all of the config. `by`, `options`, `table` and `excel` are as in `tallyd report`.
+    `folder` is where its files go, relative to `data_dir`; None: nowhere.
     """
 
     name: str
     first: date
     last: date
     pollers: tuple[str, ...]
+    by: By | None
+    options: Mapping[str, str]
     format: ReportFormat
+    table: str
+    excel: bool
     folder: str | None
 
 

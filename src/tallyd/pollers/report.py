@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -21,6 +21,7 @@ from tallyd.core.alerts.run_alerts import CRASHED, FAILED, MISSED, UNSENT
 from tallyd.core.language.messages import mark, tr, translated, translation
 from tallyd.core.outbox import report_json
 from tallyd.core.panels import Board, Stat
+from tallyd.core.periods import By
 from tallyd.core.reading import Facts, Json, OutboxMessage, Reading, Slot
 from tallyd.core.schedule.parts import Part, part_before
 from tallyd.core.schedule.timetable import EVERY_DAY, At
@@ -75,7 +76,7 @@ _ALERTS: Final = AlertSettings(
 class Report(Poller):
     """A report that tallyd makes and sends regularly. At least one of `channels` and `dir` is needed."""
 
-    kind: Literal["report"] = Field("report", description="Always `report`.")
+    kind: ClassVar[str] = "report"  # type: ignore[misc] # nobody writes it: `reports` has no other kind
     at: TimeOfDay = Field(description="Local time of day at which to make it.")
     period: Period = Field(
         description="The days that it is of: `yesterday`, `last-week` (from Monday on), `last-month`, "
@@ -86,11 +87,26 @@ class Report(Poller):
         description="Days on which to make it. Default: every day, so the first day after `period`.",
     )
     pollers: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Pollers to report on, by name. Default: all."
+        (), description="Pollers to report on, by name. Default: all that know the options below."
     )
+    by: By | None = Field(
+        None,
+        description="Group by this: `hour`, `day`, `weekday`, `week`, `month` or `year`. Default: no "
+        "grouping; visitors: by hour.",
+    )
+    source: str = Field("", description="Visitors: only this source.")
+    group: str = Field(
+        "",
+        description="Visitors, servers: only this group of sources or targets. Divera: a requirement by its "
+        "name, or statuses to add up, such as `50101+50102`.",
+    )
+    target: str = Field("", description="Servers: only this target.")
+    fulfilment: bool = Field(False, description="Divera: how often requirements were met.")
     format: ReportFormat = Field(
         "html", description="Format of its files: `html`, `csv` (a file for each poller) or `json`."
     )
+    table: str = Field("", description="CSV: only this table, by its key in the JSON.")
+    excel: bool = Field(False, description="CSV: for Excel, in the language of who gets it.")
     channels: Annotated[tuple[ChannelName, ...], BeforeValidator(as_tuple)] = Field(
         (),
         description="Channels to send it to. Mail and Telegram get the file, every channel the numbers in "
@@ -104,6 +120,20 @@ class Report(Poller):
         None, description="Keys of `alerts` that differ for alerts about this report."
     )
 
+    @field_validator("group")
+    @classmethod
+    def _is_alone(cls, group: str, info: ValidationInfo) -> str:
+        if group and info.data.get("source"):
+            raise wrong("and `source` exclude each other; leave one out")
+        return group
+
+    @field_validator("table", "excel")
+    @classmethod
+    def _is_csv(cls, wanted: str | bool, info: ValidationInfo) -> str | bool:
+        if wanted and info.data.get("format") in ("html", "json"):
+            raise wrong('is only for `"format": "csv"`')
+        return wanted
+
     @field_validator("dir")
     @classmethod
     def _goes_somewhere(cls, folder: str | None, info: ValidationInfo) -> str | None:
@@ -116,6 +146,13 @@ class Report(Poller):
     def _with_texts(cls, alerts: AlertSettings | None) -> AlertSettings:
         own = {name: getattr(alerts, name) for name in alerts.model_fields_set} if alerts else {}
         return _ALERTS.model_copy(update={**own, "texts": {**_ALERTS.texts, **own.get("texts", {})}})
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """Return its options, as `Poller.options` of what it reports on."""
+        written = {"source": self.source, "group": self.group, "target": self.target}
+        written["fulfilment"] = "yes" if self.fulfilment else ""
+        return {option: value for option, value in written.items() if value}
 
     @classmethod
     def alert_kinds(cls) -> tuple[AlertKind, ...]:
@@ -204,7 +241,11 @@ class Report(Poller):
             first=first,
             last=last,
             pollers=self.pollers,
+            by=self.by,
+            options=self.asked,
             format=self.format,
+            table=self.table,
+            excel=self.excel,
             folder=self.dir,
         )
 

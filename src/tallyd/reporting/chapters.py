@@ -22,7 +22,6 @@ from tallyd.core.texts import listed
 from tallyd.pollers.report import PREFIX
 from tallyd.presentation.boards import Chapter
 from tallyd.settings.types import not_in_config
-from tallyd.storage.incidents import views_of
 from tallyd.storage.past import StoredPast, past_of, poller_of
 from tallyd.storage.shown import BugError, Shown
 
@@ -107,7 +106,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         board=replace(board, details=(*board.details, incidents)),
         now=filled(shown.now(source, past, subject, asked.value("group"))) if has_now or subject else None,
         key=wanted.table,
-        incidents=views_of(past.incidents(*asked.span(past.zone)), config, now=past.now),
+        incidents=shown.incidents(source, past, asked, config),
     )
     keys = [table.key for table in chapter.tables]
     if wanted.table and wanted.table not in keys:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tallyd.config.model import Config
-from tallyd.contract.reporter import ReportFormat
 from tallyd.core.alerts.message import Attachment
 from tallyd.core.language.formats import dated
 from tallyd.core.reading import Json
@@ -41,19 +40,21 @@ def chapter_json(chapter: Chapter, wanted: Wanted) -> Json:
 
 
 def files_of(
-    config: Config, shape: ReportFormat, stem: str, chapters: Sequence[Chapter], now: datetime
+    config: Config, wanted: Wanted, stem: str, chapters: Sequence[Chapter], now: datetime
 ) -> tuple[Attachment, ...]:
     """Return the files of a report whose names begin with `stem`; one for each poller if it is CSV.
 
     Raises `ModuleNotFoundError` as `html_text` does.
     """
-    if shape == "csv":
+    if wanted.shape == "csv":
         return tuple(
-            Attachment(f"{stem}_{each.poller}.csv", chapters_csv([each], excel=False, name_pollers=False))
+            Attachment(
+                f"{stem}_{each.poller}.csv", chapters_csv([each], excel=wanted.excel, name_pollers=False)
+            )
             for each in chapters
         )
-    if shape == "json":
-        text = json_text([chapter_json(each, Wanted(options={})) for each in chapters])
+    if wanted.shape == "json":
+        text = json_text([chapter_json(each, wanted) for each in chapters])
     else:
         text = html_text(config, chapters, (), now)
-    return (Attachment(f"{stem}.{shape}", text),)
+    return (Attachment(f"{stem}.{wanted.shape}", text),)

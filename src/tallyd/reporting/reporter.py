@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -72,29 +72,36 @@ class StoredReporter:
 
     def _made(self, asked: ReportAsked) -> tuple[Summary, tuple[Attachment, ...]]:
         config, now = self.config, self.now()
-        chapters = self._chapters(asked, now)
+        wanted = _wanted(asked)
+        chapters = self._chapters(asked.pollers, wanted, now)
         own = own_incidents(config, asked.first, asked.last, now)
         summary = Summary(name=asked.name, chapters=chapters, own=own)
-        if asked.format == "html":
-            return summary, files_of(config, asked.format, _stem(asked), chapters, now)
+        if asked.format == "html" or asked.excel:
+            return summary, files_of(config, wanted, _stem(asked), chapters, now)
         with reading_in("en"):  # what programs read is English, as in `tallyd report`
-            return summary, files_of(config, asked.format, _stem(asked), self._chapters(asked, now), now)
+            english_ones = self._chapters(asked.pollers, wanted, now)
+            return summary, files_of(config, wanted, _stem(asked), english_ones, now)
 
-    def _chapters(self, asked: ReportAsked, now: datetime) -> tuple[Chapter, ...]:
+    def _chapters(self, pollers: Sequence[str], wanted: Wanted, now: datetime) -> tuple[Chapter, ...]:
         found: list[Chapter] = []
-        for poller in asked.pollers or ("",):
-            wanted = Wanted(
-                start=asked.first.isoformat(),
-                end=asked.last.isoformat(),
-                poller=poller,
-                shape=asked.format,
-                options={},
-            )
-            chapters, troubles = read_chapters(self.config, wanted, now)
+        for poller in pollers or ("",):
+            chapters, troubles = read_chapters(self.config, replace(wanted, poller=poller), now)
             if troubles:
                 raise SourceError("; ".join(troubles), transient=True)
             found += chapters
         return tuple(found)
+
+
+def _wanted(asked: ReportAsked) -> Wanted:
+    return Wanted(
+        start=asked.first.isoformat(),
+        end=asked.last.isoformat(),
+        by=asked.by or "",
+        shape=asked.format,
+        excel=asked.excel,
+        table=asked.table,
+        options=asked.options,
+    )
 
 
 def _too_large(asked: ReportAsked) -> str:

@@ -113,7 +113,7 @@ def make_backup(
     if with_out:
         for name, path in OutFiles(origin.out_dir).files():
             archive.add(f"{OUT}/{name}", path)
-    if portable.config is not None:
+    if portable.config:
         archive.add_content(CONFIG, portable.config)
     for name, content in portable.beside.items():
         archive.add_content(f"{BESIDE}/{name}", content)

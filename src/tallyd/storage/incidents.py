@@ -36,19 +36,19 @@ def views_of(incidents: Iterable[Incident], config: Config, *, now: datetime) ->
     )
 
 
-def last_incidents_of(poller: Poller, past: Past, asked: Asked, config: Config) -> tuple[IncidentView, ...]:
-    """Return the last incidents up to the last of the days that were asked for.
+def incidents_of(
+    poller: Poller, past: Past, asked: Asked, config: Config, *, since: datetime, most: int | None = None
+) -> tuple[IncidentView, ...]:
+    """Return the incidents since then, up to the last of the days that were asked for; the newest first.
 
     If a subject or a group was chosen, only those that concern it. Raises `StateError`.
     """
     until, subject = asked.span(past.zone)[1], asked.value(poller.subject_option())
-    since = until - timedelta(days=LAST_DAYS)
     members = poller.group_members().get(asked.value("group"))
-    most = MOST_LAST if members is None else None
-    found = poller.incidents_about(subject, past, since, until, most=most)
+    found = poller.incidents_about(subject, past, since, until, most=most if members is None else None)
     if members is not None:
         about = members | poller.shared_subjects()
-        found = [each for each in found if each.subject.partition("/")[0] in about][:MOST_LAST]
+        found = [each for each in found if each.subject.partition("/")[0] in about][:most]
     return views_of(found, config, now=past.now)
 
 

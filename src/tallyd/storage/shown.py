@@ -21,7 +21,7 @@ from tallyd.core.naming import key_segments
 from tallyd.core.panels import Board, StateTimeline, Table, main_tables, unreadable
 from tallyd.core.schedule.days import day_of
 from tallyd.core.stored import LastReading
-from tallyd.storage.incidents import last_incidents_of
+from tallyd.storage.incidents import LAST_DAYS, MOST_LAST, incidents_of
 
 log = logging.getLogger("tallyd")
 
@@ -97,12 +97,18 @@ class Shown:
                 details=(*([states] if states else ()), *board.details, *shares),
             )
 
+    def incidents(self, poller: Poller, past: Past, asked: Asked, config: Config) -> tuple[IncidentView, ...]:
+        """Return the incidents of the days that were asked for. Raises `BugError`."""
+        with self._guarded(past.poller):
+            return incidents_of(poller, past, asked, config, since=asked.span(past.zone)[0])
+
     def last_incidents(
         self, poller: Poller, past: Past, asked: Asked, config: Config
     ) -> tuple[IncidentView, ...]:
         """Return the last incidents up to the days that were asked for. Raises `BugError`."""
+        since = asked.span(past.zone)[1] - timedelta(days=LAST_DAYS)
         with self._guarded(past.poller):
-            return last_incidents_of(poller, past, asked, config)
+            return incidents_of(poller, past, asked, config, since=since, most=MOST_LAST)
 
     def states(self, poller: Poller, past: Past, asked: Asked) -> StateTimeline | None:
         """Return how it was over time. Raises `RecordsError`, `BugError`."""

@@ -342,7 +342,7 @@ def test_a_group_has_its_targets_and_their_items_alone(by: By | None) -> None:
         ("target", ["", "JOBS", "JOBS/import"]),
     ]
     one = shown(OF_GROUPS, hours=HOURS_OF_ITEMS, by=by, group="jobs", target="JOBS/import")
-    assert one.said.startswith("60 checks")
+    assert one.said.startswith("JOBS/import: 60 checks")
     past = FakePast(poller="apps", now=NOW)
     asked = Asked(first=TODAY, last=TODAY, options={"group": "jobs"})
     assert OF_GROUPS.states(past, asked) is None
@@ -465,7 +465,7 @@ def test_a_week_of_one_target_is_its_lag_by_the_hour_with_its_checks_by_day() ->
     assert isinstance(checks, Table)
     assert checks.cells("date") == ("2026-11-19", "2026-11-20")
     assert checks.cells("within_limit_share") == (1.0, 0.75)
-    assert board.said == "120 checks, 87.50% within the limit, 75.00% fresh, 98.73% no data"
+    assert board.said == "PROD: 120 checks, 87.50% within the limit, 75.00% fresh, 98.73% no data"
 
 
 def test_a_day_of_one_target_is_its_lag_by_the_quarter_of_an_hour_with_its_checks_by_hour() -> None:

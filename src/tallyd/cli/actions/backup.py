@@ -59,7 +59,7 @@ def _chosen(place: Place, path: Path, *, is_private: bool) -> tuple[Origin, Port
     active = read_active(path)
     if active is None:  # the state has gone meanwhile
         raise BackupError(place.trouble or "")
-    return Origin.of_active(active), Portable(None, {}, (path,))
+    return Origin.of_active(active), Portable(b"", {}, (path,))
 
 
 @contextmanager

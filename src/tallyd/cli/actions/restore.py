@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,13 +77,14 @@ def _restore(archive: Archive, path: Path, folder: Path) -> int:
         _say(manifest.made_at, config, restored, shown, is_new=is_new)
         if folder == path.parent:
             _say_what_is_missing(path)
-    return EXIT_OK if files or restored.written or restored.out_files else EXIT_PROBLEM
+    has_changed = files or restored.written or restored.out_files or restored.put_back
+    return EXIT_OK if has_changed else EXIT_PROBLEM
 
 
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
     with sys.stdin.buffer if file == STREAM else Path(file).open("rb") as source:
-        if not source.seekable():
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
             wrong_usage("restore reads a file, not a pipe: restore FILE, or restore - < FILE")
         yield source
 

@@ -54,7 +54,8 @@ def make_folders(places: Places) -> None:
             log=places.log,
         )
     )
-    for owner, folders in (("root", (places.etc, places.etc / "secrets")), (USER, (places.lib, places.log))):
+    data = (places.lib, places.backups, places.log)
+    for owner, folders in (("root", (places.etc, places.etc / "secrets")), (USER, data)):
         must("install", "-d", "-m", "0750", "-o", owner, "-g", USER, *folders)
 
 

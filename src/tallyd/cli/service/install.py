@@ -89,7 +89,7 @@ def roll_back(places: Places) -> None:
             release=previous,
             other=current,
             command=_ROLLBACK,
-            folder=places.lib / "backups",
+            folder=places.backups,
         )
     )
 
@@ -104,11 +104,9 @@ def _back_up(places: Places, release: str) -> bool:
     """Make a backup while the daemon runs, if there is anything yet, and keep the last three."""
     if not (places.lib / "state").exists():
         return True
-    folder = places.lib / "backups"
-    must("install", "-d", "-m", "0750", "-o", USER, "-g", USER, folder)
-    if not _tallyd(places, release, "backup", folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.zip"):
+    if not _tallyd(places, release, "backup", places.backups / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.zip"):
         return False
-    for old in sorted(folder.glob("*Z.zip"))[:-_BACKUPS]:
+    for old in sorted(places.backups.glob("*Z.zip"))[:-_BACKUPS]:
         old.unlink()
     return True
 
@@ -156,8 +154,7 @@ def _switch(places: Places, new: str, old: str) -> None:
     put_in_place(places)
     start_service()
     raise ServiceError(
-        f"{new} did not start, so {old} is back. Backups from before each upgrade are in "
-        f"{places.lib / 'backups'}"
+        f"{new} did not start, so {old} is back. Backups from before each upgrade are in {places.backups}"
     )
 
 

@@ -36,6 +36,11 @@ class Places:
         return self.etc / "config.json"
 
     @property
+    def backups(self) -> Path:
+        """Backups: one from before each upgrade, and those of people."""
+        return self.lib / "backups"
+
+    @property
     def releases(self) -> Path:
         """Each version that is installed, in a folder of its own."""
         return self.opt / "releases"

@@ -197,7 +197,7 @@ def past_board(
     is_drawn = by is None and len(checks) <= MOST_BARS
     return Board(
         panels=(bars_of(table, x="target") if is_drawn else table,),
-        said=said_of(checks, passed_s * targets, group=group, targets=targets),
+        said=said_of(checks, passed_s * targets, whose=group, targets=targets),
         choices=choices,
     )
 

@@ -66,13 +66,13 @@ def total_of(checks: Sequence[Checks]) -> HourCount:
     return reduce(add, (each.count for each in checks))
 
 
-def said_of(checks: Sequence[Checks], passed_s: float, *, group: str = "", targets: int | None = None) -> str:
+def said_of(checks: Sequence[Checks], passed_s: float, *, whose: str = "", targets: int | None = None) -> str:
     """Return `2 targets, 240 checks, 98.06% within the limit, 90.00% fresh, 0.10% no data`.
 
-    `passed_s` is how much time has passed, of each of the `targets`.
+    `whose` is a group or a target. `passed_s` is how much time has passed, of each of the `targets`.
     """
     if not checks:
-        return tr("[{group}: ]no checks", group=group)
+        return tr("[{group}: ]no checks", group=whose)
     whole = Checks("", (), total_of(checks), passed_s)
     shares = {
         "within": whole.within_limit_share,
@@ -82,7 +82,7 @@ def said_of(checks: Sequence[Checks], passed_s: float, *, group: str = "", targe
     return tr(
         "[{group}: ][{targets:# target|# targets}, ]{checks:# check|# checks}"
         "[, {within} within the limit][, {fresh} fresh][, {no_data} no data]",
-        group=group,
+        group=whose,
         targets=targets,
         checks=whole.count.checks,
         **{name: share_text(share) for name, share in shares.items() if share is not None},

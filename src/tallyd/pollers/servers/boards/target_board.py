@@ -164,7 +164,7 @@ def target_board(
         nothing=nothing,
         is_newest_last=True,
     )
-    said = said_of(checks, passed_s)
+    said = said_of(checks, passed_s, whose=target)
     states = StateTimeline(key="states", title=tr("State of {target}", target=target), timeline=timeline)
     if steps is None:
         return Board(panels=(states, bars_of(table, x=axis_of(by))), said=said, choices=choices)
