@@ -300,3 +300,28 @@ def test_problems_that_are_alike_are_one_and_the_longest_come_first(tmp_path: Pa
         f"- park: 1,204 in. 5 problems: {longest}, and 1 more.",
         "- tallyd: 1 problem: clock wrong (20 min).",
     ]
+
+
+def test_a_report_is_not_sent_to_a_channel_that_has_left_the_config(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    channels = {"mail": {"url": MAIL, "language": "de"}}
+    with living(tmp_path, "2026-11-23 06:59", alerts={"channels": ["mail"]}) as world:
+        world.chats.down.add(OPS)
+        world.run(minutes=20, least_s=60)
+        assert [alert.key for alert in world.state.alerts.open()] == ["report.weekly/ops/unsent"]
+    weekly = {"weekly": {**WEEKLY, "channels": ["mail"]}}
+    with living(tmp_path, "2026-11-23 07:30", channels=channels, reports=weekly) as world:
+        world.run(minutes=5, least_s=60)
+        assert world.state.alerts.open() == ()
+        assert world.state.outbox.all("report.weekly") == ()
+    assert "delivery crashed" not in caplog.text
+
+
+def test_a_channel_gets_its_report_while_all_others_are_down(tmp_path: Path) -> None:
+    urls = {f"c{number}": f"json://c{number}.example/x" for number in range(5)}
+    weekly = {"weekly": {**WEEKLY, "channels": [*urls]}}
+    with living(tmp_path, "2026-11-23 06:59", channels=urls, reports=weekly) as world:
+        world.chats.down |= {*urls.values()} - {urls["c4"]}
+        world.run(minutes=10, least_s=5)
+        assert len(reports(world, urls["c4"])) == 1

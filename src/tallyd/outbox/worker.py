@@ -64,20 +64,20 @@ class OutboxWorker:
                 self._store.note_trouble(error)
 
     def look(self) -> None:
-        """Begin to post waiting reports, and remove those that no source sends any more.
+        """Remove the reports that no source sends any more, and begin to post those that wait.
 
         Raises `StateError`.
         """
         outbox = self._store.state.outbox
-        for poller, (task, source) in self._tasks.items():
-            one = self._passes.setdefault(poller, BackgroundTask(self._executor, "sending"))
-            if not one.is_running and self._relay.may_begin(poller) and outbox.waiting(poller):
-                one.begin(partial(self._deliver, task, source), poller=poller)
         for poller in outbox.pollers():
             names = self._names(poller) if poller in self._tasks else frozenset()
             gone = 0 if names is None else outbox.forget(poller, but=names)
             if gone:
                 log.info("unneeded reports removed", extra={"poller": poller, "count": gone})
+        for poller, (task, source) in self._tasks.items():
+            one = self._passes.setdefault(poller, BackgroundTask(self._executor, "sending"))
+            if not one.is_running and self._relay.may_begin(poller) and outbox.waiting(poller):
+                one.begin(partial(self._deliver, task, source), poller=poller)
 
     def prune(self, now: datetime) -> None:
         """Remove reports that were sent KEPT_DAYS before `now`. Raises `StateError`."""
