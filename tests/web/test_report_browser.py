@@ -176,3 +176,15 @@ _PRINTED = """() => addEventListener("beforeprint", () => {
     closed: document.querySelectorAll("details:not([open])").length,
   };
 })"""
+
+
+def test_on_paper_the_tables_behind_charts_are_below_each_other(
+    browser: Chromium, config: Path, tmp_path: Path
+) -> None:
+    day = f"{datetime.now(BERLIN).date() - timedelta(days=1)}"
+    page, _ = opened(browser, made(config, tmp_path, "--from", day, "--to", day), width=718)  # A4
+    page.emulate_media(media="print")
+    rights = page.locator("table").evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
+    assert len(rights) > 8
+    assert max(rights) <= 718
+    leave(page)

@@ -13,7 +13,7 @@ from tallyd.config.model import Config
 from tallyd.config.settings import BY_KIND
 from tallyd.contract.board import Asked, AskedError
 from tallyd.contract.poller import Poller
-from tallyd.core.alerts.incident_view import last_incidents
+from tallyd.core.alerts.incident_view import incident_panel
 from tallyd.core.errors import RecordsError
 from tallyd.core.language.languages import reading_in
 from tallyd.core.panels import filled
@@ -22,6 +22,7 @@ from tallyd.core.texts import listed
 from tallyd.pollers.report import PREFIX
 from tallyd.presentation.boards import Chapter
 from tallyd.settings.types import not_in_config
+from tallyd.storage.incidents import AskedIncidents
 from tallyd.storage.past import StoredPast, past_of, poller_of
 from tallyd.storage.shown import BugError, Shown
 
@@ -93,9 +94,9 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
     subject = asked.value(source.subject_option())
     named = source.subject_label(subject) if subject else ""
     board = shown.past(source, past, asked)
-    incidents = last_incidents(
-        shown.last_incidents(source, past, asked, config), until=asked.last, subject=named
-    )
+    incidents = shown.incidents(source, past, asked, config)
+    days = AskedIncidents(days=asked, poller=past.poller, zone=past.zone, pollers=())
+    nothing = days.why_nothing(past.state, now=past.now, group=named or asked.value("group"))
     chapter = Chapter(
         poller=past.poller,
         subject=named,
@@ -103,10 +104,10 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         zone=past.zone,
         first=asked.first,
         last=asked.last,
-        board=replace(board, details=(*board.details, incidents)),
+        board=replace(board, details=(*board.details, incident_panel(incidents, nothing=nothing))),
         now=filled(shown.now(source, past, subject, asked.value("group"))) if has_now or subject else None,
         key=wanted.table,
-        incidents=shown.incidents(source, past, asked, config),
+        incidents=incidents,
     )
     keys = [table.key for table in chapter.tables]
     if wanted.table and wanted.table not in keys:

@@ -14,8 +14,8 @@ from tallyd.core.alerts.daemon_alerts import OUT
 from tallyd.core.alerts.incident_view import (
     IncidentView,
     incident_json,
+    incident_panel,
     incident_table,
-    last_incidents,
 )
 from tallyd.core.alerts.incidents import Incident, IncidentNotice
 from tallyd.core.alerts.notices import AlertPolicy, News
@@ -144,11 +144,9 @@ def test_the_table_and_json_hold_the_same() -> None:
     }
 
 
-def test_the_panel_of_the_last_ones_has_less_and_one_that_is_open_says_so() -> None:
-    table = last_incidents([view_of(replace(INCIDENT, ended_at=None))], until=BEGAN.date(), subject="")
+def test_the_panel_of_a_poller_has_less_and_one_that_is_open_says_so() -> None:
+    table = incident_panel([view_of(replace(INCIDENT, ended_at=None))], nothing="")
     assert [column.key for column in table.columns] == [
         "severity", "began", "lasted_s", "subject", "problem", "ended", "text",
     ]  # fmt: skip
     assert table.cells("ended") == ("open",)
-    nothing = last_incidents([], until=BEGAN.date(), subject="PROD").nothing
-    assert nothing == "No incident about PROD is known up to 2026-11-20."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -144,17 +144,14 @@ def no_incident(until: date, subject: str) -> str:
     return tr("No incident[ about {subject}] is known up to {until}.", subject=subject, until=day_text(until))
 
 
-def last_incidents(views: Sequence[IncidentView], *, until: date, subject: str) -> Table:
-    """Return the panel of the last incidents of one poller, or of one subject, up to a day."""
-    nothing = no_incident(until, subject)
+def incident_panel(views: Sequence[IncidentView], *, nothing: str) -> Table:
+    """Return the panel of incidents of one poller; `nothing` says why there is none."""
     whole = incident_table(views, nothing=nothing)
     kept = [place for place, column in enumerate(whole.columns) if column.key in _PANEL]
-    return Table(
-        key=whole.key,
-        title=tr("Last incidents"),
+    return replace(
+        whole,
         columns=tuple(whole.columns[place] for place in kept),
         rows=tuple(tuple(row[place] for place in kept) for row in whole.rows),
-        nothing=nothing,
     )
 
 
