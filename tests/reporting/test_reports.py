@@ -128,7 +128,9 @@ def test_a_report_comes_once_after_each_week_and_says_that_nothing_was_wrong(tmp
         assert message.text == QUIET
         assert [file.name for file in message.files] == ["weekly_2026-11-16_2026-11-22.html"]
         assert message.files[0].text == (tmp_path / "reports" / message.files[0].name).read_text("utf-8")
-        assert "<html" in message.files[0].text
+        assert "No incident of door from 2026-11-16 to 2026-11-22. Nothing is known of before" in (
+            message.files[0].text
+        )
         world.run(hours=25, least_s=7200)
         assert [each.files[0].name for each in reports(world)][1:] == ["weekly_2026-11-23_2026-11-29.html"]
 
