@@ -141,7 +141,7 @@ def _problems_of_report(
             yield ("pollers", number), str(not_at_top("poller", name, tuple(pollers)))
     asked = [pollers[name] for name in report.pollers or pollers if name in pollers]
     need = all if report.pollers else any  # those that are not named are left out
-    for option in report.asked:
+    for option in report.wanted_options:
         kinds = listed([kind for kind, each in BY_KIND.items() if option in each.options()])
         if asked and not need(option in each.options() for each in asked):
             yield (option,), f"is only for pollers of kind {kinds}; name them in `pollers`"

@@ -148,7 +148,7 @@ class Report(Poller):
         return _ALERTS.model_copy(update={**own, "texts": {**_ALERTS.texts, **own.get("texts", {})}})
 
     @property
-    def asked(self) -> Mapping[str, str]:
+    def wanted_options(self) -> Mapping[str, str]:
         """Return its options, as `Poller.options` of what it reports on."""
         written = {"source": self.source, "group": self.group, "target": self.target}
         written["fulfilment"] = "yes" if self.fulfilment else ""
@@ -242,7 +242,7 @@ class Report(Poller):
             last=last,
             pollers=self.pollers,
             by=self.by,
-            options=self.asked,
+            options=self.wanted_options,
             format=self.format,
             table=self.table,
             excel=self.excel,
