@@ -401,6 +401,13 @@ def test_a_copy_leaves_the_daemon_room_on_the_disk(
     assert "not enough room for the copy of a database" in said()[1]
 
 
+def test_a_file_that_cannot_be_read_is_the_one_that_is_named(old: Path, said: Said) -> None:
+    (old / "state" / "locks").write_text("in the way")
+    with pytest.raises(OSError, match="locks"):
+        backup(old / "config.json", str(old / "x.zip"), is_private=False, with_out=False)
+    assert not (old / "x.zip").exists()
+
+
 def test_what_the_config_names_and_is_not_in_it_is_named(old: Path, said: Said) -> None:
     (old / "key").write_text(KEY)
     divera: dict[str, Json] = {"kind": "divera", "accesskey": "file:key", "at": ["08:00"]}

@@ -191,3 +191,32 @@ def test_a_channel_that_accepts_nothing_does_not_hold_up_a_backup(tmp_path: Path
             with FileLock(world.folder / "state" / "lock").take():
                 assert saved(world.config, clock, sleep=looks.append)[1].is_notifying
     assert len(looks) == LOOKS
+
+
+class Pruning(NewArchive):
+    """An archive in whose time the daemon deletes what is old."""
+
+    def add(self, name: str, path: Path) -> None:
+        for old in path.parent.glob("2026*.json"):
+            if old > path:
+                old.unlink()
+        super().add(name, path)
+
+
+def test_an_out_file_that_is_deleted_meanwhile_is_left_out(tmp_path: Path) -> None:
+    month = tmp_path / "out" / "one" / "2026-11"
+    with FakeClock(at("2026-11-20 07:59:30")) as clock:
+        world = World(tmp_path, clock, minutely(Source()), zone="UTC", top=top())
+        with world:
+            world.run(minutes=3)
+        archive, names = Pruning(io.BytesIO()), sorted(path.name for path in month.glob("2026*.json"))
+        make_backup(
+            Origin.of(world.config),
+            archive,
+            Portable(b"{}", {}, ()),
+            is_private=False,
+            with_out=True,
+            now=clock.now,
+        )
+    assert len(names) == 3
+    assert [name for name in archive.files if "2026" in name] == [f"out/one/2026-11/{names[0]}"]

@@ -186,7 +186,7 @@ class Archive:
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file that appears at `path` once it is complete, readable only by its owner.
 
-    Raises `BackupError`, also if there is a file already.
+    Raises `BackupError`, also if there is a file already. An OSError about another file passes.
     """
     if os.path.lexists(path):
         raise BackupError(english("{file} already exists; nothing was changed", file=path))
@@ -197,6 +197,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         beside.rename(path)
         _sync(path.parent)
     except OSError as error:
+        if error.filename not in (None, beside, str(beside)):
+            raise
         raise _not_written(path, error) from error
     finally:
         with suppress(OSError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -112,7 +112,8 @@ def make_backup(
             archive.add(RECORDS, copy)
     if with_out:
         for name, path in OutFiles(origin.out_dir).files():
-            archive.add(f"{OUT}/{name}", path)
+            with suppress(FileNotFoundError):  # too old by now, and deleted
+                archive.add(f"{OUT}/{name}", path)
     if portable.config:
         archive.add_content(CONFIG, portable.config)
     for name, content in portable.beside.items():
