@@ -382,6 +382,8 @@ first_boot() {
 
     step 'a key as a credential'
     (umask 077 && echo 'another-key' >/etc/divera-key)
+    expect 'the data is that of the service' is "$(owner_and_mode /var/lib/tallyd/state/state.db)" 'tallyd:tallyd 640'
+    expect 'all of it' is "$(find /var/lib/tallyd ! -user tallyd)" ''
     mkdir -p /etc/systemd/system/tallyd.service.d
     printf '[Service]\nLoadCredential=divera-key:/etc/divera-key\n' >/etc/systemd/system/tallyd.service.d/key.conf
     sed -i 's/env:DIVERA_ACCESSKEY/credential:divera-key/' /etc/tallyd/config.json
@@ -496,6 +498,12 @@ second_boot() {
     touch /var/lib/tallyd/inbox/waits.json
     refused 'is refused while a file waits' 1 /var/lib/tallyd/inbox/waits.json setup uninstall --purge
     expect 'and has changed nothing' runs
+    expect 'a backup where the documentation makes it' tallyd backup /var/lib/tallyd/backups/today.zip
+    expect 'is for the service alone' is "$(owner_and_mode /var/lib/tallyd/backups/today.zip)" 'tallyd:tallyd 600'
+    break_config
+    refused 'with a broken config, one without it' 1 'Not in it: /etc/tallyd/config.json' tallyd backup /var/lib/tallyd/backups/broken.zip
+    expect 'and with the data' python3 -c 'import zipfile; assert "state.db" in zipfile.ZipFile("/var/lib/tallyd/backups/broken.zip").namelist()'
+    mend_config
     expect 'a backup of everything' sh -c 'tallyd backup --private - >/root/moved.zip'
     mv /var/lib/tallyd/inbox/waits.json /srv
     expect 'without one it is done' setup uninstall --purge
@@ -506,6 +514,8 @@ second_boot() {
     refused 'it says what it lacks' 1 'sudo tallyd service allow /srv/dead' setup install --restore /root/moved.zip
     expect 'the config is there' cmp /root/config.json /etc/tallyd/config.json
     expect 'as a file of root, for the service' is "$(owner_and_mode /etc/tallyd/config.json)" 'root:tallyd 640'
+    expect 'the data is that of the service' is "$(owner_and_mode /var/lib/tallyd/state/state.db)" 'tallyd:tallyd 640'
+    expect 'all of it' is "$(find /var/lib/tallyd ! -user tallyd)" ''
     mkdir -p /etc/systemd/system/tallyd.service.d
     printf '[Service]\nLoadCredential=divera-key:/etc/divera-key\nReadWritePaths=/srv/dead\n' >/etc/systemd/system/tallyd.service.d/key.conf
     systemctl daemon-reload
