@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.past import FakePast, instant
-from tallyd.config.model import load
+from tallyd.config.load import load
 from tallyd.contract.board import Asked
 from tallyd.core.alerts.incidents import Incident
 from tallyd.storage.incidents import incidents_of
