@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.gates import Gates
-from support.past import Past
+from support.past import BERLIN, Past
+from tallyd.config.load import load
+from tallyd.core.panels import Board
 from tallyd.core.reading import Json
+from tallyd.presentation.boards import Chapter
+from tallyd.reporting.summary import Summary, message_of
 
 DIVERA: dict[str, Json] = {
     "kind": "divera",
@@ -71,3 +75,15 @@ def test_the_file_of_a_report_is_what_the_command_prints(
     assert file.name == f"daily_{day:%Y-%m-%d}_{kind}.csv"
     printed = gates.tallyd("report", "--from", f"{day:%Y-%m-%d}", "--to", f"{day:%Y-%m-%d}", *words)
     assert file.read_text("utf-8") == printed.stdout
+
+
+def test_the_link_of_a_report_leads_to_what_it_is_of(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"web": {"listen": "127.0.0.1:1", "public_url": "https://tallyd.example"}}))
+    day = date(2026, 11, 20)
+    chapter = Chapter(poller="park", kind="visitors", zone=BERLIN, first=day, last=day, board=Board())
+    asked = {"by": "day", "group": "zone five"}
+    summary = Summary(name="weekly", chapters=(chapter,), own=(), options=asked)
+    assert message_of(load(path, environ={}), summary).link == (
+        "https://tallyd.example/poller/park?from=2026-11-20&to=2026-11-20&by=day&group=zone+five"
+    )

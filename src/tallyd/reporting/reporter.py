@@ -75,7 +75,8 @@ class StoredReporter:
         wanted = _wanted(asked)
         chapters = self._chapters(asked.pollers, wanted, now)
         own = own_incidents(config, asked.first, asked.last, now)
-        summary = Summary(name=asked.name, chapters=chapters, own=own)
+        options = {**({"by": asked.by} if asked.by else {}), **asked.options}
+        summary = Summary(name=asked.name, chapters=chapters, own=own, options=options)
         if asked.format == "html" or asked.excel:
             return summary, files_of(config, wanted, _stem(asked), chapters, now)
         with reading_in("en"):  # what programs read is English, as in `tallyd report`

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tallyd.adapters.state import State
 from tallyd.config.model import Config
@@ -27,11 +27,15 @@ MOST_PROBLEMS: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The chapters of the report `name`, and the incidents of tallyd itself on its days."""
+    """The chapters of the report `name`, and the incidents of tallyd itself on its days.
+
+    `options` are those of `tallyd report`, by name.
+    """
 
     name: str
     chapters: Sequence[Chapter]
     own: Sequence[IncidentView]
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -65,7 +69,7 @@ def message_of(config: Config, summary: Summary) -> Message:
         subject=shortened(heading, MOST_SUBJECT_CHARS),
         text="\n".join((heading, *_that_fit(lines, MOST_CHARS - len(heading)))),
         tone="info",
-        link=_link(config, chapters),
+        link=_link(config, summary),
     )
 
 
@@ -119,16 +123,17 @@ def _that_fit(lines: Sequence[str], most: int) -> Iterable[str]:
         yield line
 
 
-def _link(config: Config, chapters: Sequence[Chapter]) -> str:
+def _link(config: Config, summary: Summary) -> str:
     """Return the address of the page: the days of the poller if there is only one; empty without a page."""
     web = config.settings.web
     if not web or not web.public_url:
         return ""
     page = f"{web.public_url.rstrip('/')}/"
-    if len(chapters) != 1:
+    if len(summary.chapters) != 1:
         return page
-    (chapter,) = chapters
-    return f"{page}poller/{quote(chapter.poller, safe='')}?from={chapter.first}&to={chapter.last}"
+    (chapter,) = summary.chapters
+    query = urlencode({"from": chapter.first, "to": chapter.last, **summary.options})
+    return f"{page}poller/{quote(chapter.poller, safe='')}?{query}"
 
 
 def _span(first: date, last: date, zone: tzinfo) -> tuple[datetime, datetime]:
