@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from tallyd.cli.app import app
+from tallyd.cli.options import OldProgram
+from tallyd.imports.programs import PROGRAMS
 
 DIVERA = {"kind": "divera", "accesskey": "canary-key-8f3a", "at": ["08:00"]}
 
@@ -49,4 +51,5 @@ def test_the_poller_is_chosen_by_name(tmp_path: Path) -> None:
 def test_a_program_that_it_does_not_know_is_refused_with_those_that_it_knows(tmp_path: Path) -> None:
     status, said = called(tmp_path, {}, "uptime-kuma", str(tmp_path))
     assert status == 2
-    assert "'divera-status-logger'" in said
+    assert all(f"'{program}'" in said for program in PROGRAMS)
+    assert tuple(PROGRAMS) == get_args(OldProgram)

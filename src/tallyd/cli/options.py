@@ -11,6 +11,8 @@ from tallyd.cli import completion
 Format = Literal["table", "csv", "json", "html"]
 PlainFormat = Literal["table", "csv", "json"]
 SchemaFormat = Literal["json", "markdown", "alerts"]
+OldProgram = Literal["divera-status-logger", "visitorsflow", "server-status-check"]
+"""Each is one of `imports/programs.py`, which takes long to load."""
 
 
 def _wide(context: typer.Context, asked: bool) -> None:  # typer's

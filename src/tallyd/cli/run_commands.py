@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tallyd.cli import completion
-from tallyd.cli.options import AsJsonInPipe, PollerName, SchemaFormat, Wide
+from tallyd.cli.options import AsJsonInPipe, OldProgram, PollerName, SchemaFormat, Wide
 
 
 def run(context: typer.Context) -> None:
@@ -124,14 +124,6 @@ def _known_kind(kind: str | None) -> str | None:
     return kind
 
 
-def _known_program(program: str) -> str:
-    from tallyd.imports.programs import PROGRAMS
-
-    if program not in PROGRAMS:
-        raise typer.BadParameter(f"{program!r} is not one of {', '.join(map(repr, PROGRAMS))}.")
-    return program
-
-
 def init(
     context: typer.Context,
     kind: Annotated[
@@ -163,14 +155,7 @@ def init(
 
 def import_(
     context: typer.Context,
-    program: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROGRAM",
-            callback=_known_program,
-            help="Name of the program: divera-status-logger, visitorsflow or server-status-check.",
-        ),
-    ],
+    program: Annotated[OldProgram, typer.Argument(help="Name of the program.")],
     old: Annotated[
         str,
         typer.Argument(

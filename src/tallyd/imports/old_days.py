@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from datetime import tzinfo
+from sqlite3 import Connection, connect
 from typing import Final
 
 from tallyd.adapters.records.database import Database
@@ -14,6 +15,16 @@ from tallyd.imports.values import Target, Totals
 
 _AT_ONCE: Final = 20_000
 """Counts in one transaction."""
+
+
+def scratch(columns: str) -> Connection:
+    """Return a database for a table `old`. SQLite keeps it in memory, or in a file without a name."""
+    connection = connect("", isolation_level=None)
+    connection.executescript(
+        "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;"
+        f"CREATE TABLE old ({columns}) WITHOUT ROWID"
+    )
+    return connection
 
 
 def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, program: str, zone: tzinfo) -> None:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tallyd.core.language.messages import mark
-from tallyd.imports import divera_status_logger, server_status_check, visitorsflow
+from tallyd.imports import divera_status_logger, server_differences, server_status_check, visitorsflow
 from tallyd.imports.values import Program
 
 PROGRAMS: Final = MappingProxyType(
@@ -26,7 +26,7 @@ PROGRAMS: Final = MappingProxyType(
         server_status_check.PROGRAM: Program(
             kind="servers",
             read_config=server_status_check.read_config,
-            bring_data=server_status_check.bring_data,
+            bring_data=server_differences.bring_data,
             things=mark("{count:# check|# checks}"),
         ),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -22,7 +21,7 @@ from tallyd.core.language.messages import tr, translated
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.core.texts import UNPRINTABLE
-from tallyd.imports.old_days import bring_days
+from tallyd.imports.old_days import bring_days, scratch
 from tallyd.imports.old_tables import Row, Wanted, read_rows
 from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, read_text
 from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError, Minutes
@@ -224,12 +223,9 @@ class _Counts:
     """Counts by minute and source, on disk if they are many."""
 
     def __init__(self) -> None:
-        # Without a name: SQLite deletes it by itself, and it is a file only if it does not fit into memory.
-        self._connection = sqlite3.connect("", isolation_level=None)
-        self._connection.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16000;"
-            "CREATE TABLE counts (minute INTEGER, source TEXT, n_in INTEGER, n_out INTEGER, n_other INTEGER,"
-            " first INTEGER, last INTEGER, PRIMARY KEY (minute, source)) WITHOUT ROWID"
+        self._connection = scratch(
+            "minute INTEGER, source TEXT, n_in INTEGER, n_out INTEGER, n_other INTEGER, first INTEGER,"
+            " last INTEGER, PRIMARY KEY (minute, source)"
         )
         self._waiting: dict[tuple[int, str], list[int]] = {}
 
@@ -250,7 +246,7 @@ class _Counts:
     def days(self, target: Target) -> Iterator[OldDay]:
         """Yield the local days that have counts, in order."""
         self._store()
-        query = "SELECT minute, source, n_in, n_out, n_other, first, last FROM counts ORDER BY minute"
+        query = "SELECT minute, source, n_in, n_out, n_other, first, last FROM old ORDER BY minute"
         day: OldDay | None = None
         end = 0
         for minute, source, *count in self._connection.execute(query):
@@ -270,7 +266,7 @@ class _Counts:
     def _store(self) -> None:
         self._connection.execute("BEGIN")
         self._connection.executemany(
-            "INSERT INTO counts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            "INSERT INTO old VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " n_in=n_in+excluded.n_in, n_out=n_out+excluded.n_out, n_other=n_other+excluded.n_other,"
             " first=min(first, excluded.first), last=max(last, excluded.last)",
             ((*key, *count) for key, count in sorted(self._waiting.items())),

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 from tallyd.adapters.state import StateError
 from tallyd.config.model import Config
@@ -31,13 +30,8 @@ def _imported(past: Past, asked: Asked) -> Iterator[str]:
     found = past.records.imported()
     since, until = asked.span(past.zone)
     if found is not None and found.since < until and since < found.until:
-        last = day_of(found.until - timedelta(seconds=1), past.zone)
-        yield tr(
-            "{first} to {last}: imported from {program}.",
-            first=day_text(day_of(found.since, past.zone)),
-            last=day_text(last),
-            program=found.program,
-        )
+        border = day_text(day_of(found.until, past.zone))
+        yield tr("Before {day}: imported from {program}.", day=border, program=found.program)
 
 
 class BugError(ExplainedError):
