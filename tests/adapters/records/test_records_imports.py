@@ -1,0 +1,82 @@
+"""What an older program counted is stored once, on every database, and never beside other counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from adapters.records.samples import IN, NOW, visitor_file
+from adapters.records.sites import Site
+from tallyd.adapters.records.imports import Imports
+from tallyd.contract.imports import Imported, OldDay
+from tallyd.contract.lags import HourCount, LagRow
+from tallyd.contract.passages import seconds_of
+
+FIRST = datetime(2026, 11, 10, tzinfo=UTC)
+BORDER = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def old_day(number: int, *sources: str) -> OldDay:
+    begin = FIRST + timedelta(days=number)
+    second = seconds_of(begin)
+    return OldDay(
+        begin=begin,
+        end=begin + timedelta(days=1),
+        minutes={(second, source): (2, 1, 0, second, second + 59) for source in sources},
+        found=dict.fromkeys(sources, 3),
+    )
+
+
+def imports_of(site: Site) -> tuple[Imports, str]:
+    poller = site.new_poller()
+    return site.database.imports(poller), poller
+
+
+def test_a_day_of_a_source_is_stored_once(site: Site) -> None:
+    imports, poller = imports_of(site)
+    imported = Imported(program="old", since=FIRST, until=BORDER)
+    days = [old_day(0, "12", "Gate"), old_day(1, "12")]
+    everything = [frozenset({"12", "Gate"}), frozenset({"12"})]
+    assert imports.bring(days, imported, writes=False) == everything
+    assert imports.imported() is None
+    assert imports.bring(days, imported, writes=True) == everything
+    assert imports.bring([old_day(0, "12", "gate"), old_day(1, "12")], imported, writes=True) == [
+        frozenset({"gate"}),
+        frozenset(),
+    ]
+    counts = site.database.records(poller).counts(FIRST, BORDER)
+    assert {source: (count.n_in, count.n_out) for source, count in counts.items()} == {
+        "12": (4, 2),
+        "Gate": (2, 1),
+        "gate": (2, 1),
+    }
+    assert site.database.records(poller).imported() == imported
+
+
+def test_what_tallyd_has_counted_begins_where_the_import_ends(site: Site) -> None:
+    imports, poller = imports_of(site)
+    assert imports.own_since() is None
+    imports.bring([old_day(0, "12")], Imported(program="old", since=FIRST, until=BORDER), writes=True)
+    assert imports.own_since() is None
+    site.database.records(poller).ingest([visitor_file("a", IN)], now=NOW, keep_rows=True)
+    assert imports.own_since() == datetime(2026, 11, 20, 8, 15, tzinfo=UTC)
+    earlier = Imported(program="old", since=FIRST - timedelta(days=1), until=BORDER - timedelta(days=1))
+    imports.bring([old_day(-1, "12")], earlier, writes=True)
+    assert imports.imported() == Imported(program="old", since=earlier.since, until=BORDER)
+
+
+def test_a_day_of_a_server_is_its_hours_and_changes(site: Site) -> None:
+    imports, poller = imports_of(site)
+    row = LagRow("PROD", "2026-11-10 08:00:00", "2026-11-10 07:59:00.250", 59.75, "fresh", None)
+    other = LagRow("TEST", "2026-11-10 08:00:00", None, None, "invalid", None)
+    hours = {("2026-11-10 08:00:00", name): HourCount(2, 59.75, fresh_s=60.0) for name in ("PROD", "TEST")}
+    day = OldDay(begin=FIRST, end=FIRST + timedelta(days=1), hours=hours, rows=[row, other])
+    imported = Imported(program="old", since=FIRST, until=BORDER)
+    day.found = {"PROD": 2}
+    assert imports.bring([day], imported, writes=True) == [frozenset({"PROD"})]
+    day.found = {"PROD": 2, "TEST": 2}
+    assert imports.bring([day], imported, writes=True) == [frozenset({"TEST"})]
+    records = site.database.records(poller)
+    assert records.server_hours(FIRST, BORDER) == tuple(
+        (name, "2026-11-10 08:00:00", HourCount(2, 59.75, fresh_s=60.0)) for name in ("PROD", "TEST")
+    )
+    assert set(records.server_lags(("PROD", "TEST"), FIRST, BORDER, most=9)) == {row, other}
