@@ -36,7 +36,10 @@ rm -rf -- "$root$place"/bin/[Aa]ctivate* "$root$place"/lib/python3*/site-package
 cp -R -- "$here/README.md" "$here/CHANGELOG.md" "$here/docs" "$here/config.example.json" "$root/usr/share/doc/tallyd"
 cp -- "$here/LICENSE" "$root/usr/share/doc/tallyd/copyright"
 
-version=$("$venv/bin/tallyd" --version | cut -d ' ' -f 2)
+# 0.2.0rc1 comes before 0.2.0; and what fits a newer Debian is newer.
+# shellcheck source=/dev/null # the machine's own
+system=$(. /etc/os-release && printf '%s%s' "$ID" "${VERSION_ID:-}")
+version=$("$venv/bin/tallyd" --version | cut -d ' ' -f 2 | sed -E 's/\.?(a|b|rc|dev)/~\1/g')+$system
 versions=$("$python" -c 'import sys; print("%d.%d %d.%d" % (sys.version_info[:2] + (sys.version_info[0], sys.version_info[1] + 1)))')
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$(dpkg --print-architecture)/" \
     -e "s/@PYTHON@/${versions% *}/" -e "s/@NEXT_PYTHON@/${versions#* }/" "$here/packaging/debian/control" >"$root/DEBIAN/control"

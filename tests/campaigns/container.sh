@@ -17,7 +17,9 @@ die() {
 }
 
 command -v buildah >/dev/null || die 'buildah is missing: apt-get install buildah'
-debian=$(find "$cache" -mindepth 1 -maxdepth 1 -type d -name '*-[0-9]*' | head -n 1)
+# shellcheck source=/dev/null # the machine's own
+suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-bookworm}")
+debian=$(find "$cache" -mindepth 1 -maxdepth 1 -type d -name "$suite-*[0-9]" | head -n 1)
 [ -n "$debian" ] || die 'run service.sh first: it makes a minimal Debian'
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/tallyd-container.XXXXXX")

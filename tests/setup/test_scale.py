@@ -55,7 +55,8 @@ def test_dask_knows_each_option_that_it_is_given(file: Path) -> None:
 def test_the_containers_are_what_the_files_beside_them_say(folder: Path, names: list[str]) -> None:
     services: dict[str, Any] = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
     assert list(services) == names
-    (build,) = (each["build"] for each in services.values() if "build" in each)
+    build, *others = (each["build"] for each in services.values() if "build" in each)
+    assert all(each == build for each in others), "one image for all"
     assert (folder / build["context"]).resolve() == _ROOT
     assert (_ROOT / build["dockerfile"]).is_file()
     for each in services.values():

@@ -68,12 +68,12 @@ def _say_what_is_kept(places: Places) -> None:
     say(
         tr(
             "Kept: the config in {config}, the data in {data}, the log in {log}, the user {name}. "
-            "To remove these too, run the same command with {option}.",
+            "To remove these too, run {option} with setup.sh, or with the tallyd of pipx or uv.",
             config=places.etc,
             data=places.lib,
             log=places.log,
             name=USER,
-            option="--purge",
+            option="uninstall --purge",
         )
     )
 
@@ -83,6 +83,10 @@ def _purge(places: Places) -> None:
     say(tr("Removing {folders}.", folders=", ".join(map(str, folders))))
     must("rm", "-rf", "--one-file-system", "--", *folders)
     say(tr("Removing the user and the group {name}.", name=USER))
+    if exists("group", USER):
+        must(
+            "gpasswd", "--members", "", USER
+        )  # who used sudo is in it; userdel would say that the group stays
     if exists("passwd", USER):
         must("userdel", USER)
     if exists("group", USER):
