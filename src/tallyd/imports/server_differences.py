@@ -17,12 +17,13 @@ from tallyd.core.schedule.days import day_of, day_span
 from tallyd.imports.old_days import bring_days, scratch
 from tallyd.imports.old_tables import Row, Wanted, read_rows
 from tallyd.imports.old_yaml import read_yaml
-from tallyd.imports.server_status_check import PROGRAM, database, name_fault
+from tallyd.imports.server_status_check import PROGRAM, database
 from tallyd.imports.values import OldDataError, Target, Totals
 from tallyd.pollers.servers.computed_time import UnreadableTimeError, read_time
 from tallyd.pollers.servers.freshness import Known, Limits, check_result_of, follow
 from tallyd.pollers.servers.poller import ServersPoller
 from tallyd.pollers.servers.rounds.out_facts import lag_row
+from tallyd.pollers.servers.settings import name_fault
 
 _LAG: Final = re.compile(
     r"(-?)(?:([0-9]{1,6}) days?, )?([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)", re.ASCII

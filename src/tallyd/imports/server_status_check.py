@@ -1,7 +1,6 @@
-"""server-status-check: `config.yaml`, and the table of the differences between a check and a computed time.
+"""server-status-check: `config.yaml`. `server_differences.py` has its table.
 
-The names of its keys and columns are those that such a program may have; what is not known is named and left
-out, never guessed.
+Keys are known by several names. What is not known is left out and named, never guessed.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from typing import Any, Final
 
 from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
-from tallyd.core.texts import UNPRINTABLE, listed
+from tallyd.core.texts import listed
 from tallyd.imports.old_tables import tallyds_url
 from tallyd.imports.old_yaml import named, read_yaml, take, take_flag, take_seconds, take_text
 from tallyd.imports.values import OldConfig, OldDataError
-from tallyd.pollers.servers.settings import LONGEST_NAME
+from tallyd.pollers.servers.settings import name_fault
 from tallyd.settings.urls import check_keyless, parse_url
 
 PROGRAM: Final = "server-status-check"
@@ -136,7 +135,3 @@ def database(content: dict[str, Any]) -> tuple[str, str]:
     inner, url = take(found, "url", "uri", "connection_string") if isinstance(found, dict) else ("", found)
     is_url = isinstance(url, str) and "://" in url
     return (".".join(filter(None, (key, inner))), url.strip()) if is_url else ("", "")
-
-
-def name_fault(name: str) -> bool:
-    return not name.strip() or "/" in name or len(name) > LONGEST_NAME or UNPRINTABLE.search(name) is not None

@@ -20,13 +20,13 @@ from tallyd.contract.passages import IN, OTHER, OUT, instant_of, seconds_of
 from tallyd.core.language.messages import tr, translated
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.core.texts import UNPRINTABLE
 from tallyd.imports.old_days import bring_days, scratch
 from tallyd.imports.old_tables import Row, Wanted, read_rows
 from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, read_text
 from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError, Minutes
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.poller import VisitorsPoller
+from tallyd.pollers.visitors.settings import source_name
 from tallyd.settings.urls import check_keyless, parse_url
 
 PROGRAM: Final = "visitorsflow"
@@ -36,7 +36,6 @@ _TYPES: Final = ("Count", "CountAccuIn", "CountAccuOut")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _PUNCTUATION: Final = str.maketrans("", "", "-:T ")
 _AT_ONCE: Final = 20_000
-_LONGEST_SOURCE_BYTES: Final = 200
 
 
 # -- the config ---------------------------------------------------------------------------------------------
@@ -207,13 +206,10 @@ class _Reader:
             else str(ip if ip is not None else "")
         )
         name = text.strip() or self._own
-        if (
-            "/" in name
-            or name.startswith(".")
-            or UNPRINTABLE.search(name)
-            or len(name.encode()) > _LONGEST_SOURCE_BYTES
-        ):
-            raise BadTimeError(tr("ip is not the name of a source"))
+        try:
+            source_name(name)
+        except ValueError:
+            raise BadTimeError(tr("ip is not the name of a source")) from None
         if len(self._sources) < _AT_ONCE:
             self._sources[ip] = name
         return name

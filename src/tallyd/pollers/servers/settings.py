@@ -113,7 +113,7 @@ class ServersSettings(Poller):
     ) -> dict[str, TargetSettings]:
         if not targets:
             raise wrong('is empty; add a target, such as {"PROD": {"url": "https://..."}}')
-        problems = [((name,), text) for name in targets if (text := _name_fault(name))]
+        problems = [((name,), text) for name in targets if (text := name_fault(name))]
         every_s, defaults = info.data.get("every"), info.data.get("defaults")
         if every_s is not None and defaults is not None:
             for name, own in targets.items():
@@ -199,7 +199,8 @@ class ServersSettings(Poller):
         return next((each for each in self.with_items((name,)) if each.name == name), None)
 
 
-def _name_fault(name: str) -> str | None:
+def name_fault(name: str) -> str | None:
+    """Return why a target cannot have this name; None: it can."""
     if not name.strip() or name != name.strip():
         return "must be a name without spaces around it"
     if "/" in name or UNPRINTABLE.search(name):

@@ -35,7 +35,8 @@ __all__ = ["ReportSettings", "VisitorsSettings"]
 _LONGEST_SOURCE_BYTES = 200
 
 
-def _source_name(name: str) -> str:
+def source_name(name: str) -> str:
+    """Return the name of a source; raise `wrong()` if it can be none."""
     if not name.strip() or "/" in name or UNPRINTABLE.search(name) or name.startswith("."):
         raise wrong("must be the name of a sub-folder, without `/`, control characters or a leading dot")
     if len(name.encode()) > _LONGEST_SOURCE_BYTES:
@@ -65,7 +66,7 @@ _OF_INBOX: Final = (
 )
 """The keys that say how files are ingested."""
 
-SourceName = Annotated[str, AfterValidator(_source_name)]
+SourceName = Annotated[str, AfterValidator(source_name)]
 Names = Annotated[tuple[SourceName, ...], BeforeValidator(as_tuple)]
 
 
