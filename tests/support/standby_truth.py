@@ -13,23 +13,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from support.chatservers import Posted
 from support.standby_pair import NAMES, Pair, Window
-from tallyd.core.naming import instant_text
+from tallyd.core.naming import instant_text, read_instant
 
 UNDER_WAY_S = 5.0
 """A message is noted at the latest so long after it arrived, on a machine that does much else."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """A transaction that noted messages as sent: when, and each row as it was and as it became."""
-
-    at_s: float
-    rows: tuple[tuple[dict[str, object] | None, dict[str, object]], ...]
 
 
 def verdict(pair: Pair) -> list[str]:
@@ -130,55 +121,44 @@ def _reported(post: Posted) -> tuple[str, int]:
 
 
 def _messages(pair: Pair) -> Iterator[str]:
-    """Yield the messages that no window explains, and the notes of what was noted before."""
+    """Yield the messages that no window explains, and the notes of what was noted before or never sent."""
     pair.repeated = 0
     for name in NAMES:
-        notes = [*_notes(pair, name)]
-        for event in _unmatched(pair, name, notes):
-            if isinstance(event, Note):
-                yield f"{name} noted what it never sent: {[row['key'] for _, row in event.rows]}"
+        noted = pair.rows(
+            "SELECT was, now FROM public.audit"
+            f" WHERE name='notified' AND folder LIKE '%/{name}/state' ORDER BY at"
+        )
+        times = {read_instant(str(now["at"])).timestamp() for _, now in noted}  # type: ignore[index] # JSON
+        for event in _unmatched(pair.web.at(f"/chat/{name}"), times):
+            if not isinstance(event, Posted):
+                yield f"{name} noted at {datetime.fromtimestamp(event, UTC)} what it never sent"
                 continue
             pair.repeated += 1
             if not any(_explains(pair, each, event) for each in pair.windows if each.name == name):
                 yield f"{name} has not noted that it sent: {_text(event)}"
-        for was, row in (pair_of_rows for note in notes for pair_of_rows in note.rows):
-            if was is not None and was["version"] == row["version"]:
-                yield f"{name} noted twice: {row['key']} {row['version']}"
+        for was, now in noted:
+            if was is not None and was["version"] == now["version"]:  # type: ignore[index] # JSON
+                yield f"{name} noted twice: {now['key']} {now['version']}"  # type: ignore[index] # JSON
 
 
-def _notes(pair: Pair, name: str) -> Iterator[Note]:
-    rows = pair.rows(
-        "SELECT min(at), jsonb_agg(jsonb_build_array(was, now)) FROM public.audit"
-        f" WHERE name='notified' AND folder LIKE '%/{name}/state' GROUP BY xid ORDER BY 1"
-    )
-    for at_s, changes in rows:
-        assert isinstance(changes, list)
-        yield Note(float(str(at_s)), tuple((was, now) for was, now in changes))
+def _unmatched(posts: Iterable[Posted], noted: Iterable[float]) -> Iterator[Posted | float]:
+    """Yield the messages of a daemon that it has not noted, and the times of its notes without a message.
 
-
-def _unmatched(pair: Pair, name: str, notes: Iterable[Note]) -> Iterator[Posted | Note]:
-    """Yield the messages of a daemon that it has not noted, and its notes without a message.
-
-    A daemon sends one message at a time to a channel. If the notes must wait for the database, the same
-    process stores several at once. What it has not noted when the next process begins stays without a note.
+    A daemon sends one message at a time to a channel, and each note has the time at which one was accepted.
     """
-    query = f"SELECT min(at) FROM public.audit WHERE folder LIKE '%/{name}/state' GROUP BY term"
-    events: list[tuple[float, Posted | Note | None]] = [
-        *((post.at_s, post) for post in pair.web.at(f"/chat/{name}")),
-        *((note.at_s, note) for note in notes),
-        *((float(str(at_s)), None) for (at_s,) in pair.rows(query)),
+    events: list[tuple[float, Posted | None]] = [
+        *((post.at_s, post) for post in posts),
+        *((at_s, None) for at_s in noted),
     ]
-    waiting: list[Posted] = []
-    for _, event in sorted(events, key=lambda event: event[0]):
-        if isinstance(event, Posted):
-            waiting.append(event)
-            continue
-        if event is None:
-            yield from waiting
-        elif not waiting:
-            yield event
-        waiting = []
-    yield from waiting
+    waiting: Posted | None = None
+    for at_s, post in sorted(events, key=lambda event: event[0]):
+        if post is None and waiting is None:
+            yield at_s
+        if post is not None and waiting is not None:
+            yield waiting
+        waiting = post
+    if waiting is not None:
+        yield waiting
 
 
 def _explains(pair: Pair, window: Window, post: Posted) -> bool:
