@@ -9,6 +9,8 @@ import pytest
 from adapters.records.conftest import postgresql  # noqa: F401 # a fixture, found by its name
 from adapters.records.servers import Server
 from campaigns.standby import SHORT, SHORT_LEASE_S, VARIANTS, campaign
+from support.chatservers import Posted
+from support.standby_truth import unmatched
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -28,3 +30,20 @@ def test_a_lock_without_a_token_and_a_token_without_a_lock_are_found_out(
 ) -> None:
     found = campaign(postgresql, tmp_path, ["late"], variant=variant, lease_s=SHORT_LEASE_S, seed=1)
     assert "in term 2, more than one changed something" in found
+
+
+@pytest.mark.parametrize(
+    ("sent", "noted", "found"),
+    [
+        pytest.param([1.0, 2.0], [1.1, 2.1], [], id="each has its note"),
+        pytest.param([1.0, 2.0], [2.1], [1.0], id="sent and not noted"),
+        pytest.param([1.0], [], [1.0], id="the last one is not noted"),
+        pytest.param([1.0], [1.1, 1.2], [1.2], id="noted and never sent"),
+    ],
+)
+def test_a_message_without_a_note_is_found_and_a_note_without_a_message(
+    sent: list[float], noted: list[float], found: list[float]
+) -> None:
+    posts = [Posted("POST", "/chat/a", {}, b"{}", at_s) for at_s in sent]
+    events = [each.at_s if isinstance(each, Posted) else each for each in unmatched(posts, noted)]
+    assert events == found

@@ -125,23 +125,23 @@ def _messages(pair: Pair) -> Iterator[str]:
     pair.repeated = 0
     for name in NAMES:
         noted = pair.rows(
-            "SELECT was, now FROM public.audit"
-            f" WHERE name='notified' AND folder LIKE '%/{name}/state' ORDER BY at"
+            "SELECT now->>'at', now->>'key', now->>'version', was->>'version' FROM public.audit"
+            f" WHERE name='notified' AND folder LIKE '%/{name}/state'"
         )
-        times = {read_instant(str(now["at"])).timestamp() for _, now in noted}  # type: ignore[index] # JSON
-        for event in _unmatched(pair.web.at(f"/chat/{name}"), times):
+        times = {read_instant(str(at)).timestamp() for at, *_ in noted}
+        for event in unmatched(pair.web.at(f"/chat/{name}"), times):
             if not isinstance(event, Posted):
                 yield f"{name} noted at {datetime.fromtimestamp(event, UTC)} what it never sent"
                 continue
             pair.repeated += 1
             if not any(_explains(pair, each, event) for each in pair.windows if each.name == name):
                 yield f"{name} has not noted that it sent: {_text(event)}"
-        for was, now in noted:
-            if was is not None and was["version"] == now["version"]:  # type: ignore[index] # JSON
-                yield f"{name} noted twice: {now['key']} {now['version']}"  # type: ignore[index] # JSON
+        for _, key, version, before in noted:
+            if version == before:
+                yield f"{name} noted twice: {key} {version}"
 
 
-def _unmatched(posts: Iterable[Posted], noted: Iterable[float]) -> Iterator[Posted | float]:
+def unmatched(posts: Iterable[Posted], noted: Iterable[float]) -> Iterator[Posted | float]:
     """Yield the messages of a daemon that it has not noted, and the times of its notes without a message.
 
     A daemon sends one message at a time to a channel, and each note has the time at which one was accepted.
