@@ -1,13 +1,14 @@
-"""Two daemons on one PostgreSQL, disturbed again and again; then slots, files and notices against the truth.
+"""Two daemons on one PostgreSQL, disturbed again and again; then what they did against the truth.
 
     python tests/campaigns/standby.py [--rounds 200] [--lease 20] [--seed 1] [--variant sound]
     python tests/campaigns/standby.py --short
 
-Each round disturbs the one that works: SIGKILL, SIGTERM, SIGSTOP until the other one has taken over and then
-SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, the same until another daemon has
-taken over, a restart of the database. No slot
-may be counted twice or lost in silence, no notice lost, and nobody may change anything after another one took
-over. `--short` uses a short lease, and expects of two wrong variants that they fail. Exit status 1 if not.
+Each round disturbs the one that works: SIGKILL, SIGTERM, SIGSTOP until the other one has taken over, or for
+90 seconds, and then SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, the same until
+another daemon has taken over, a restart of the database. No slot may be counted twice or lost in silence, no
+notice lost, none repeated that was not under way, no report wrong or older than the one before it, and nobody
+may change anything after another one took over. `--short` uses a short lease, and expects of two wrong
+variants that they fail. Exit status 1 if not.
 """
 
 from __future__ import annotations

@@ -268,9 +268,10 @@ class Pair:
         self.client.status = 200
         wait_until(self.is_well, within_s=120, what="both are well")
         time.sleep(STEP_S * 3)
-        wait_until(is_quiet, within_s=120, what="all is notified and reported")
-        for daemon in self.daemons.values():
-            daemon.end()
+        leader, _ = self.leader()
+        for name in sorted(NAMES, key=leader.__eq__):  # the standby first: it would take over
+            wait_until(is_quiet, within_s=120, what="all is notified and reported")
+            self.daemons[name].end()
 
     def close(self) -> None:
         """End everything, however it went."""

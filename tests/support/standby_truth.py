@@ -125,7 +125,7 @@ def _messages(pair: Pair) -> Iterator[str]:
     pair.repeated = 0
     for name in NAMES:
         noted = pair.rows(
-            "SELECT now->>'at', now->>'key', now->>'version', was->>'version' FROM public.audit"
+            "SELECT now->>'at', now->>'key', was->>'at', was->>'version'=now->>'version' FROM public.audit"
             f" WHERE name='notified' AND folder LIKE '%/{name}/state'"
         )
         times = {read_instant(str(at)).timestamp() for at, *_ in noted}
@@ -136,9 +136,9 @@ def _messages(pair: Pair) -> Iterator[str]:
             pair.repeated += 1
             if not any(_explains(pair, each, event) for each in pair.windows if each.name == name):
                 yield f"{name} has not noted that it sent: {_text(event)}"
-        for _, key, version, before in noted:
-            if version == before:
-                yield f"{name} noted twice: {key} {version}"
+        for at, key, before, is_same in noted:
+            if is_same and at != before:  # else the answer to a COMMIT got lost, and it was stored once more
+                yield f"{name} sent {key} at {before}, and again at {at}"
 
 
 def unmatched(posts: Iterable[Posted], noted: Iterable[float]) -> Iterator[Posted | float]:
