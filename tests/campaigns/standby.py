@@ -4,7 +4,7 @@
     python tests/campaigns/standby.py --short
 
 Each round disturbs the one that works: SIGKILL, SIGTERM, SIGSTOP until the other one has taken over, or for
-90 seconds, and then SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, the same until
+90 seconds, and then SIGCONT, a connection that is cut, slow, or held in the middle of a COMMIT, that until
 another daemon has taken over, a restart of the database. No slot may be counted twice or lost in silence, no
 notice lost, none repeated that was not under way, no report wrong or older than the one before it, and nobody
 may change anything after another one took over. `--short` uses a short lease, and expects of two wrong
