@@ -316,16 +316,45 @@ def test_the_daemons_beside_the_old_one_are_not_those_beside_the_new_one(old: Pa
     assert found == ()
 
 
-def test_databases_on_a_server_are_named_and_not_in_it(tmp_path: Path, said: Said) -> None:
-    url = "postgresql+psycopg://tallyd:canary-word@db.example/tallyd"
-    write_config(tmp_path, database={"url": url}, state={"url": url})
-    (tmp_path / "state").mkdir()
-    with zipfile.ZipFile(save(tmp_path, file=f"{tmp_path.name}.zip")) as archive:
+SERVER = "postgresql+psycopg://tallyd:canary-word@db.example/tallyd"
+
+
+def test_databases_on_a_server_are_named_and_not_in_it_and_restored_without_them(
+    tmp_path: Path, said: Said
+) -> None:
+    folder, new = tmp_path / "old", tmp_path / "new"
+    (folder / "state").mkdir(parents=True)
+    write_config(folder, database={"url": SERVER}, state={"url": SERVER})
+    file = save(folder)
+    with zipfile.ZipFile(file) as archive:
         assert archive.namelist() == ["config.json", "manifest.json"]
         assert b"canary-word" not in archive.read("config.json")
     err = said()[1]
     assert "Not in it: state.url, which is on a server" in err
     assert "Not in it: database.url, which is on a server" in err
+    assert restore(new / "config.json", str(file)) == EXIT_OK
+    assert [path.name for path in (new / "state").iterdir()] == ["lock"]
+
+
+def test_where_the_state_is_on_a_server_no_state_db_is_restored(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    write_config(tmp_path / "new", state={"url": SERVER})
+    assert restore(tmp_path / "new" / "config.json", str(save(old))) == EXIT_OK
+    assert {path.name for path in (tmp_path / "new" / "state").iterdir()} == {"lock", "records.db"}
+
+
+def test_a_backup_without_records_moves_no_file_back(tmp_path: Path, said: Said) -> None:
+    (tmp_path / "old").mkdir()
+    gates = Gates(tmp_path / "old")
+    gates.drop("12", "in", name="a.json")
+    assert gates.tallyd("once", "visitors", "--job", "sweep").returncode == 0
+    shutil.rmtree(gates.folder / "state")
+    (gates.folder / "state").mkdir()
+    file = save(gates.folder)
+    assert list(members(file)) == ["config.json", "manifest.json"]
+    restore(gates.config, str(file))
+    assert "visitors: " not in "".join(said())
+    assert gates.waiting() == []
 
 
 def nowhere(folder: Path) -> str:
@@ -521,6 +550,8 @@ def test_files_that_were_ingested_after_the_backup_come_back_and_count_once(
     other.close()
     assert restore(gates.config, str(file)) == EXIT_OK
     assert "visitors: 1 file ingested after the backup moved back" in said()[0]
+    assert restore(gates.config, str(file)) == EXIT_PROBLEM, "as before"
+    assert "moved back" not in said()[0]
     assert gates.waiting() == ["c.json", "ignored.txt"]
     sweep, report = json.loads(gates.tallyd("once", "visitors").stdout)
     assert {name: count for name, count in sweep["files"].items() if count} == {"done": 1}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
-from tallyd.core.outbox import Outcome, report_json, unsent_json
-from tallyd.core.reading import Json, OutboxMessage
+from tallyd.core.outbox import Outcome, report_json, reported, unsent_json
+from tallyd.core.reading import Json, OutboxMessage, Reading
 
 DAY = date(2026, 11, 20)
 ONE = OutboxMessage(ssid="SS-1", day=DAY, body=[{"TagValue": "1"}, {"TagValue": "2"}])
@@ -51,6 +51,15 @@ def test_several_are_sent_once_all_are(
 
 def test_outcomes_of_others_do_not_matter() -> None:
     assert report_json([ONE], {"SS-2": SENT})["state"] == "queued"
+
+
+def test_only_a_reading_with_messages_is_told_what_became_of_them() -> None:
+    taken_at = datetime(2026, 11, 20, 7, tzinfo=UTC)
+    plain = Reading(taken_at=taken_at, facts={"total": 1})
+    assert reported(plain, {(DAY, "SS-1"): SENT}) == plain
+    sending = Reading(taken_at=taken_at, facts={"total": 1, "report": {}}, outbox=(ONE,))
+    outcomes = {(DAY, "SS-1"): SENT, (date(2026, 11, 19), "SS-1"): Outcome("queued", "HTTP 503")}
+    assert reported(sending, outcomes).facts == {"total": 1, "report": report_json([ONE], {"SS-1": SENT})}
 
 
 @pytest.mark.parametrize("state", ["skipped", "off"])

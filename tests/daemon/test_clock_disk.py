@@ -91,6 +91,23 @@ def test_readings_held_over_several_slots_are_committed_in_their_order(tmp_path:
         assert latest["due_at"] == "2026-11-20T09:00:00+01:00"
 
 
+@pytest.mark.parametrize("works", [True, False], ids=["the-disk-works-again", "it-still-fails"])
+def test_at_the_end_what_is_held_is_stored_and_written_or_said_to_be_lost(
+    tmp_path: Path, disk: Disk, works: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeClock(at("2026-11-20 07:59:30")) as clock, World(tmp_path, clock, FakePoller(EIGHT)) as world:
+        disk.refuse()
+        world.run(minutes=1)
+        if works:
+            disk.work()
+        world.daemon.finish()
+        disk.work()
+        lost = [vars(each)["slots"] for each in caplog.records if "are lost" in each.message]
+        assert lost == ([] if works else [[["2026-11-20T08:00:00[Europe/Berlin]"]]])
+        assert world.outcomes() == ["2026-11-20 08:00 taken"] * works
+        assert len(world.out_files()) == works
+
+
 def test_a_failure_that_state_db_cannot_store_is_held_too(tmp_path: Path, disk: Disk) -> None:
     def fail(slot: Slot, tools: Toolbox) -> Reading:
         raise SourceError("access refused", transient=False)

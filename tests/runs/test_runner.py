@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +25,10 @@ from tallyd.contract.records import Records
 from tallyd.contract.reporter import Reporter
 from tallyd.contract.toolbox import Toolbox
 from tallyd.contract.workers import Workers
-from tallyd.core.errors import RecordsError, SourceError
-from tallyd.core.reading import Reading, Slot
+from tallyd.core.errors import RecordsError, SourceError, Stopped
+from tallyd.core.outbox import Outcomes
+from tallyd.core.reading import Facts, OutboxMessage, Reading, Slot
+from tallyd.core.schedule.timetable import BUSY, NOT_STARTED, Every, Missed
 from tallyd.storage.recovery import restore
 
 
@@ -140,6 +144,76 @@ def test_a_run_gets_the_resources_of_its_poller_and_a_delivery_gets_none(
         assert len(resources.asked) == 3
 
 
+# -- state.db ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "stored"),
+    [
+        pytest.param({}, (0, {}, 0), id="nothing"),
+        pytest.param({"facts": {"total": 1}}, (1, {}, 0), id="a count"),
+        pytest.param({"memory": {"seen": 1}}, (0, {"seen": 1}, 0), id="something to remember"),
+        pytest.param(
+            {"outbox": (OutboxMessage(ssid="SS-1", day=date(2026, 11, 20), body=[]),)},
+            (0, {}, 1),
+            id="a report",
+        ),
+    ],
+)
+def test_what_a_run_without_a_slot_finds_is_stored(
+    tmp_path: Path, clock: FakeClock, found: dict[str, Any], stored: tuple[int, Facts, int]
+) -> None:
+    def find(slot: Slot, tools: Toolbox) -> Reading:
+        return Reading(**{"taken_at": tools.now(), "facts": None, **found})
+
+    with clock, World(tmp_path, clock, FakePoller(Every(300.0), find)) as world:
+        runner = replace(world.runner, deliver=lambda *_: {})
+        assert runner.run(world.task, Slot(None, clock.now()), None, runner.progress()) == "taken"
+        state = world.state
+        assert (
+            len(state.readings.history()),
+            state.readings.memory("one", "count"),
+            len(state.outbox.waiting("one")),
+        ) == stored
+
+
+def test_if_state_db_fails_between_the_commit_and_the_file_the_next_start_writes_the_file(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with clock, World(tmp_path, clock, FakePoller(daily("12:00"))) as world:
+
+        def fail(task: Task, messages: object, tools: object) -> Outcomes:
+            world.kill()
+            return {}
+
+        (found,) = replace(world.runner, deliver=fail).once(world.task)
+        assert found.is_stored
+        assert found.not_written is not None
+        assert (world.out_files(), world.store.state_trouble) == ([], found.not_written)
+        world.start()
+        world.run(seconds=5)
+        assert len(world.out_files()) == len(world.history()) == 1
+
+
+def test_without_state_db_a_job_remembers_nothing_and_runs_all_the_same(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    memories = []
+
+    def remember(slot: Slot, tools: Toolbox) -> Reading:
+        memories.append(tools.memory())
+        return Reading(taken_at=tools.now(), facts=None, memory={"runs": len(memories)})
+
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), remember)) as world:
+        for _ in range(2):
+            runner = world.runner
+            assert runner.run(world.task, Slot(None, clock.now()), None, runner.progress()) == "taken"
+        world.kill()
+        for _ in range(2):
+            runner.run(world.task, Slot(None, clock.now()), None, runner.progress())
+    assert memories == [{}, {"runs": 1}, {}, {"runs": 3}]
+
+
 # -- gaps ----------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +258,50 @@ def test_without_alerts_on_missed_slots_without_a_run_are_recorded_but_are_no_pr
         assert world.problems() == {}
 
 
+def test_a_failed_run_and_the_slots_that_waited_for_it_are_one_problem(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), fail)) as world:
+        world.run(minutes=5)
+        slots = [
+            Missed(key, clock.now(), reason, None)
+            for key, reason in (("09:00", BUSY), ("10:00", NOT_STARTED))
+        ]
+        for slot, problems in zip(slots, (["failed"], ["failed", "missed"]), strict=True):
+            world.runner.missed_slots.record_missed(world.task, (slot,), older_since=None)
+            assert sorted(world.problems()) == [f"one/count/{each}" for each in problems]
+
+
+@pytest.mark.parametrize(
+    "key", ["2026-11-20T08:00:00[Europe/Berlin]", None], ids=["with a slot", "without one"]
+)
+def test_a_run_that_ends_with_the_process_is_repeated_if_it_had_a_slot(
+    tmp_path: Path, clock: FakeClock, key: str | None
+) -> None:
+    def stop(slot: Slot, tools: Toolbox) -> Reading:
+        raise Stopped
+
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), stop)) as world:
+        runner = world.runner
+        assert runner.run(world.task, Slot(key, clock.now()), "mark", runner.progress()) == "stopped"
+        pending = world.state.slots.pending("one", "count")
+        assert [(each.key, each.not_before) for each in pending] == [(key, clock.now())] * (key is not None)
+        assert world.problems() == {}
+
+
+def test_a_bug_that_breaks_its_own_record_ends_no_other_job(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_time() -> datetime:
+        raise OverflowError
+
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), crash)) as world:
+        progress = world.runner.progress()
+        runner = replace(world.runner, now=no_time)
+        assert runner.run(world.task, Slot(None, clock.now()), None, progress) == "crashed"
+    assert [each.message for each in caplog.records] == ["job crashed", "the crash could not be recorded"]
+
+
 def test_a_bug_is_always_notified(tmp_path: Path, clock: FakeClock) -> None:
     with clock, World(tmp_path, clock, Quiet(daily("08:00"), crash, catch_up_s=None)) as world:
         world.run(minutes=5)
@@ -215,3 +333,24 @@ def test_readings_of_a_grid_and_of_past_days_come_back_from_their_files_as_what_
             assert (by_hand.taken.is_by_hand, by_hand.part) == (True, None)
             # Nothing is restored a second time, and nothing is overwritten.
             assert restore(new, OutFiles(tmp_path / "out"), world.config) == 0
+
+
+def test_files_that_tallyd_did_not_write_are_no_readings(tmp_path: Path, clock: FakeClock) -> None:
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"))) as world:
+        world.run(minutes=5)
+        (name,) = world.out_files()
+        path = tmp_path / "out" / "one" / name
+        content = json.loads(path.read_text())
+        others: list[dict[str, object]] = [
+            {"schema": "other/1"},
+            {"poller": "two"},
+            {"due_at": "at noon"},
+            {"taken_at": None},
+            {"kind": content["kind"], "taken_at": "9999-12-31T23:59:59-12:00"},
+        ]
+        for day, other in enumerate(others, start=21):
+            path.with_name(f"2026-11-{day}T080000+0100.json").write_text(json.dumps(content | other))
+        path.with_name("2026-11-26T080000+0100.json").write_text(json.dumps({"schema": content["schema"]}))
+        with closing(State(tmp_path / "new.db")) as new:
+            assert restore(new, OutFiles(tmp_path / "out"), world.config) == 1
+            assert [row.out_name for row in new.readings.history()] == [name]

@@ -24,6 +24,7 @@ from tallyd.config.model import Config
 from tallyd.config.portable import Portable
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.message import Message
+from tallyd.core.errors import BackupError
 from tallyd.core.reading import Reading, Slot
 from tallyd.storage.backup import LOOKS, Made, Origin, make_backup
 from tallyd.storage.restore import restore_data
@@ -155,6 +156,39 @@ def test_a_backup_waits_for_a_notice_that_is_on_its_way(tmp_path: Path) -> None:
             new.run(minutes=3)
     assert len(notices(old)) == 1
     assert notices(new) == []
+
+
+def test_a_copy_in_which_a_notice_begins_is_made_again(tmp_path: Path) -> None:
+    with FakeClock(at("2026-11-20 07:59:30")) as clock:
+        policy = top(escalate=[{"after": "1h", "channels": ["phone"]}])
+        world = World(tmp_path, clock, minutely(Source(below=["50101"])), zone="UTC", top=policy)
+        (world.folder / "state" / "locks").mkdir()
+        with world, FileLock(world.folder / "state" / "lock").take():
+            world.run(minutes=2)
+            looks: list[float] = []
+            times = iter([clock.now()] * 2 + [clock.now() + timedelta(hours=2)] * 2 + [clock.now()] * 2)
+            made = make_backup(
+                world.config,
+                NewArchive(io.BytesIO()),
+                Portable(b"{}", {}, ()),
+                is_private=False,
+                with_out=False,
+                now=lambda: next(times),
+                sleep=looks.append,
+            )
+            assert not made.is_notifying
+            assert len(looks) == 2
+
+
+def test_a_state_that_cannot_be_read_while_a_daemon_runs_is_not_copied(tmp_path: Path) -> None:
+    with FakeClock(at("2026-11-20 07:59:30")) as clock:
+        world = World(tmp_path, clock, minutely(Source()), zone="UTC", top=top())
+        (world.folder / "state" / "locks").mkdir()
+        with world, FileLock(world.folder / "state" / "lock").take():
+            world.state.close()
+            (world.folder / "state" / "state.db").write_bytes(b"not a database" * 1000)
+            with pytest.raises(BackupError, match="file is not a database"):
+                saved(world.config, clock)
 
 
 @pytest.mark.parametrize(

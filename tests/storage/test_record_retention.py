@@ -37,20 +37,30 @@ def test_old_data_is_deleted_in_batches_until_nothing_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RecordsError("it is away"), InboxError("it is gone"), ZeroDivisionError()], ids=repr
+    ("error", "said"),
+    [
+        pytest.param(RecordsError("it is away"), "old data cannot be deleted now", id="database"),
+        pytest.param(InboxError("it is gone"), "old data cannot be deleted now", id="inbox"),
+        pytest.param(ZeroDivisionError(), "deleting old data crashed", id="bug"),
+    ],
 )
-def test_a_failure_of_one_prunable_does_not_affect_the_next(
-    error: Exception, caplog: pytest.LogCaptureFixture
+def test_a_failure_of_one_prunable_does_not_affect_the_next_and_what_is_deleted_is_logged(
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger="tallyd")
 
     def fail(_most: int) -> int:
         raise error
 
-    things = Things(3)
-    clear(Prunable("park", "rows", fail), Prunable("park", "files", things.prune))
+    things, nothing = Things(3), Things(0)
+    clear(
+        Prunable("park", "rows", fail),
+        Prunable("park", "files", things.prune),
+        Prunable("gate", "files", nothing.prune),
+    )
     assert things.count == 0
-    assert any("delet" in record.message for record in caplog.records)
+    assert [record.message for record in caplog.records] == [said, "old data deleted"]
+    assert vars(caplog.records[1]).items() >= {"poller": "park", "what": "files", "count": 3}.items()
 
 
 def test_the_end_of_the_process_ends_a_pass() -> None:

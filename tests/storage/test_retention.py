@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import Every
 from tallyd.settings.pollers import OutOverride
 from tallyd.storage.record_retention import Prunable
+from tallyd.storage.retention import BELIEVED_AFTER_S, Retention
 
 DAY = timedelta(days=1)
 YEARS = 20 * 365 * DAY
@@ -266,3 +267,22 @@ def test_past_incidents_and_uptime_are_deleted_after_keep_days_by_the_trusted_cl
         assert kept() == (["door", "gate"], True)
         world.run(hours=24 * 5, least_s=3600)
         assert kept() == (["door"], False)
+
+
+@pytest.mark.parametrize(("keep_days", "is_kept"), [(5, False), (7, True), (None, True)])
+def test_the_uptime_is_kept_for_keep_days_or_for_ever(
+    tmp_path: Path, keep_days: int | None, is_kept: bool
+) -> None:
+    with (
+        FakeClock(begin := at("2026-11-01 08:00")) as clock,
+        World(tmp_path, clock, FakePoller(daily("08:00")), top={"state": {"keep_days": keep_days}}) as world,
+    ):
+        world.run(minutes=5, least_s=30)
+        clock.pass_s(6 * 86400)
+
+        def safely(_what: str, act: Callable[[], object]) -> None:
+            act()
+
+        retention = Retention(world.store, clock.clock(), lambda: BELIEVED_AFTER_S, safely, ())
+        retention.prune(world.config, [world.task])
+        assert bool(world.state.uptime.between(begin, begin + DAY, now=clock.now())) is is_kept

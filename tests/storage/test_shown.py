@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import requests
 import time_machine
 
 from support.webfolder import NOW, Web, serving_app
-from tallyd.adapters.state import State
+from tallyd.adapters.state import State, StateError
 from tallyd.cli.views.report import report
 from tallyd.cli.views.status import status
 from tallyd.config.reload import ActiveConfigNote
@@ -145,6 +146,69 @@ def test_a_database_that_fails_is_no_bug(
         answer = get("/")
     assert "The numbers can't be read now: the database is away." in answer.text.replace("&#39;", "'")
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+ASKS: dict[str, Callable[[Shown, Any], object]] = {
+    "last": lambda shown, poller: shown.last(poller, PAST),
+    "now": lambda shown, poller: shown.now(poller, PAST),
+    "subject": lambda shown, poller: shown.now(poller, PAST, subject="TEST"),
+    "group": lambda shown, poller: shown.now(poller, PAST, group="all"),
+    "past": lambda shown, poller: shown.past(poller, PAST, ANY),
+    "states": lambda shown, poller: shown.states(poller, PAST, ANY),
+    "shares": lambda shown, poller: shown.shares(poller, PAST, "TEST"),
+    "metrics": lambda shown, poller: list(shown.metrics(poller, PAST)),
+}
+PAST: Any = SimpleNamespace(poller="apps", last_taken=lambda: "when the last one was taken")
+ANY: Any = None
+
+
+class Failing:
+    """A poller of which nothing can be shown."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def fail(*_: object) -> object:
+            raise self._error
+
+        return fail
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_what_state_db_cannot_tell_is_no_bug_of_a_kind(ask: str, caplog: pytest.LogCaptureFixture) -> None:
+    error = StateError("state.db is locked")
+    with pytest.raises(StateError) as caught:
+        ASKS[ask](Shown(), Failing(error))
+    assert caught.value is error
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "found"),
+    [
+        ("last", "when the last one was taken"),
+        ("now", Board(troubles=("The numbers can't be read now: the database is away.",))),
+        ("group", Board(troubles=("The numbers can't be read now: the database is away.",))),
+        ("past", RecordsError),
+        ("shares", RecordsError),
+        ("metrics", RecordsError),
+    ],
+)
+def test_a_database_that_is_away_costs_only_what_it_has(ask: str, found: object) -> None:
+    error = RecordsError("the database is away")
+    if found is RecordsError:
+        with pytest.raises(RecordsError) as caught:
+            ASKS[ask](Shown(), Failing(error))
+        assert caught.value is error
+    else:
+        assert ASKS[ask](Shown(), Failing(error)) == found
+
+
+def test_only_a_poller_of_the_config_has_a_view_of_a_problem(tmp_path: Path) -> None:
+    config = Web(tmp_path).config
+    assert Shown().view(config, "apps/count/failed") is not None
+    assert Shown().view(config, "gone/TEST/stale") is None
 
 
 def test_a_past_without_a_table_is_a_bug(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

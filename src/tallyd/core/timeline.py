@@ -108,9 +108,7 @@ def _pieces(
         for left, right in pairwise(borders[first:]):
             if left >= end:
                 break
-            held_s = (min(end, right) - max(begin, left)).total_seconds()
-            if held_s > 0:
-                yield left, {state: held_s}
+            yield left, {state: (min(end, right) - max(begin, left)).total_seconds()}
 
 
 def states_of(

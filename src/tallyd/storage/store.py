@@ -237,7 +237,7 @@ class Store:
                 self.state.set_note("written_at", self._now().isoformat())
         except StateError as error:
             self.note_trouble(error)
-            if self.state_trouble is not None and self._trouble_since is not None:
+            if self.state_trouble and self._trouble_since:  # pragma: no branch: a read finds no new leader
                 self.alerts.state_fails(self.state_trouble, since=self._trouble_since)
             return False
         with self.held.lock:

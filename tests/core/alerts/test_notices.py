@@ -20,7 +20,7 @@ import pytest
 
 from tallyd.adapters.state import State
 from tallyd.core.alerts.daemon_alerts import NETWORK
-from tallyd.core.alerts.dependencies import network_down
+from tallyd.core.alerts.dependencies import is_held, network_down
 from tallyd.core.alerts.mutes import Mute
 from tallyd.core.alerts.notices import (
     AlertPolicy,
@@ -28,6 +28,7 @@ from tallyd.core.alerts.notices import (
     Notice,
     Notified,
     OwnText,
+    is_to_be_suppressed,
     mute_notice_for,
     notice_for,
 )
@@ -415,6 +416,51 @@ def test_the_network_is_down_if_no_other_machine_answers(
 def test_while_nothing_is_an_alert_yet_the_network_is_not_down() -> None:
     alerts = {key: open_alert(key, raised_at=None, bad=1) for key in HOSTS}
     assert network_down(HOSTS, alerts, is_active=lambda _key: True) == ()
+
+
+CAUSE = Alert(key=NETWORK.key, text="no network", since=START + STEP, raised_at=START + STEP, version=1)
+KNOWN, UNKNOWN = Notified(1, START + STEP), None
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "notified", "cause_ends", "is_held_back"),
+    [
+        pytest.param(1, None, UNKNOWN, None, True, id="open"),
+        pytest.param(1, None, KNOWN, None, True, id="open and known: no reminder"),
+        pytest.param(1, None, UNKNOWN, 3, False, id="open for longer than the cause"),
+        pytest.param(1, 2, UNKNOWN, None, True, id="began and ended meanwhile"),
+        pytest.param(1, 2, KNOWN, None, False, id="the end of what is known"),
+        pytest.param(1, 2, Notified(1, START, is_open=False), None, True, id="its last end is known"),
+        pytest.param(0, 2, UNKNOWN, None, False, id="began before"),
+        pytest.param(1, 3, UNKNOWN, 3, True, id="ended together"),
+        pytest.param(1, 4, UNKNOWN, 3, False, id="ended later"),
+    ],
+)
+def test_what_has_a_cause_that_is_known_is_held_back(
+    begins: int, ends: int | None, notified: Notified | None, cause_ends: int | None, is_held_back: bool
+) -> None:
+    over_at, cause_over_at = (None if each is None else START + each * STEP for each in (ends, cause_ends))
+    alert = open_alert("apps/A/unreachable", hours=begins, over_at=over_at)
+    assert is_held(alert, notified, replace(CAUSE, over_at=cause_over_at)) is is_held_back
+    assert not is_held(alert, notified, None)
+
+
+@pytest.mark.parametrize(
+    ("ends", "notified", "is_noted"),
+    [
+        pytest.param(None, UNKNOWN, False, id="not over"),
+        pytest.param(2, UNKNOWN, True, id="never heard of"),
+        pytest.param(2, Notified(1, START), False, id="known as open: its end must be sent"),
+        pytest.param(2, Notified(1, START, is_open=False), True, id="known as over, and it came again"),
+        pytest.param(2, Notified(3, START, is_open=False), False, id="noted already"),
+    ],
+)
+def test_that_an_end_needs_no_word_is_noted_once_and_never_of_what_is_known_as_open(
+    ends: int | None, notified: Notified | None, is_noted: bool
+) -> None:
+    over_at = None if ends is None else START + ends * STEP
+    alert = open_alert("apps/A/unreachable", over_at=over_at, version=3)
+    assert is_to_be_suppressed(alert, notified) is is_noted
 
 
 CHIEF = (Escalation(2 * 3600, ("chief",)), Escalation(4 * 3600, ("chief", "mayor")))

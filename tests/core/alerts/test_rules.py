@@ -300,6 +300,21 @@ def test_what_no_job_watches_any_more_is_unwatched(key: str, is_unwatched: bool)
 
 
 @pytest.mark.parametrize(
+    ("key", "is_unwatched"),
+    [
+        ("a/50101/below", False),
+        ("a/50102/below", True),
+        ("a/50102/above", False),
+        ("b/50102/below", False),
+        ("a/count/failed", False),
+    ],
+)
+def test_of_what_has_subjects_the_others_are_unwatched(key: str, is_unwatched: bool) -> None:
+    jobs = [(poller, "count", frozenset({"below", "above"})) for poller in "ab"]
+    assert unwatched(jobs, {"a": {"below": frozenset({"50101"})}})(key) is is_unwatched
+
+
+@pytest.mark.parametrize(
     ("ended", "until", "lasted"),
     [
         pytest.param(None, 240, 4 * 3600, id="until now"),

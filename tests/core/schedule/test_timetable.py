@@ -197,3 +197,9 @@ def test_the_next_slot_is_the_one_that_comes_first_even_where_a_gap_moves_anothe
     evening = datetime(2025, 3, 29, 23, tzinfo=UTC)
     found = next_slots(at("23:30", "00:15"), ZoneInfo("America/Nuuk"), after=evening, count=2)
     assert [f"{one:%dT%H:%M}" for one in found] == ["30T01:15", "30T01:30"]
+
+
+def test_with_more_times_of_day_than_are_kept_in_memory_each_is_a_slot() -> None:
+    every_half_minute = At(tuple(time(n // 120, n // 2 % 60, n % 2 * 30) for n in range(2880)))
+    found = instants("Europe/Berlin", every_half_minute, first="2026-10-25", last="2026-10-25")
+    assert (len(found), len({*found})) == (2881 - 120, 1441 - 60), "the hour that comes twice counts once"

@@ -52,10 +52,6 @@ class Incident(Problem):
     notices: tuple[IncidentNotice, ...] = ()
 
     @property
-    def id(self) -> IncidentId:
-        return self.key, self.raised_at
-
-    @property
     def poller(self) -> str:
         """The poller that it is about; `tallyd` if it is about the daemon itself."""
         return key_segments(self.key)[0]

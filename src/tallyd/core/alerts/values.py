@@ -95,6 +95,6 @@ class Wording:
                 return span(max(0.0, ((self.ended_at or self.now) - since).total_seconds()))
             case Span(seconds):
                 return span(seconds)
-            case Several(items, more):
+            case Several(items, more):  # pragma: no branch: mypy knows that no other kind is left
                 named = (Name(item) if isinstance(item, str) else item for item in items)
                 return listed([self.shown(item) for item in named], more=more)
