@@ -168,7 +168,7 @@ def test_a_copy_in_which_a_notice_begins_is_made_again(tmp_path: Path) -> None:
             looks: list[float] = []
             times = iter([clock.now()] * 2 + [clock.now() + timedelta(hours=2)] * 2 + [clock.now()] * 2)
             made = make_backup(
-                world.config,
+                Origin.of(world.config),
                 NewArchive(io.BytesIO()),
                 Portable(b"{}", {}, ()),
                 is_private=False,

@@ -13,7 +13,7 @@ from adapters.state.damage import execute
 from support.daemon import wait_until
 from tallyd.adapters.state import DeposedError, State, StateError, leadership
 from tallyd.adapters.state.leadership import Leadership, other_configs
-from tallyd.adapters.state.server_session import check_session
+from tallyd.adapters.state.server_session import check_session, place_of
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 LEADERS = "tallyd leader%"
@@ -202,6 +202,71 @@ def test_both_find_out_that_their_configs_differ_and_since_when(postgresql: Serv
     postgresql.execute("UPDATE tallyd_state.daemon SET seen_at=now()-interval '61 s'", database)
     assert pair.first.keep()
     assert not pair.first.other_configs, "the other one is away"
+
+
+def test_a_leader_that_cannot_note_its_term_lets_the_lock_go(postgresql: Server, pair: Pair) -> None:
+    assert pair.first.leader() is None
+    database = pair.url.rpartition("/")[2]
+    postgresql.execute("ALTER TABLE tallyd_state.leader RENAME TO gone", database)
+    with pytest.raises(StateError):
+        pair.first.take(now=AT)
+    postgresql.execute("ALTER TABLE tallyd_state.gone RENAME TO leader", database)
+    assert pair.second.take(now=AT)
+
+
+def test_a_connection_that_is_lost_in_the_middle_of_a_change_undoes_all_of_it(
+    postgresql: Server, pair: Pair
+) -> None:
+    with closing(State(pair.url)) as state:
+
+        def change() -> None:
+            with state.together():
+                state.set_note("a", "1")
+                end_sessions(postgresql, "tallyd command %")
+                with pytest.raises(StateError):
+                    state.set_note("b", "2")
+                state.set_note("c", "3")
+
+        with pytest.raises(StateError, match="connection"):
+            change()
+        assert [state.note(each) for each in "abc"] == [None] * 3
+
+
+def test_while_the_server_lets_nobody_in_nobody_waits_for_it(postgresql: Server, pair: Pair) -> None:
+    database = pair.url.rpartition("/")[2]
+    with closing(State(pair.url)) as state:
+        postgresql.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        end_sessions(postgresql, "tallyd command %")
+        with pytest.raises(StateError):
+            state.note("a")
+        with pytest.raises(StateError) as refused:
+            state.note("a")
+        postgresql.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+        with pytest.raises(StateError) as again:
+            state.note("a")
+        assert str(again.value) == str(refused.value), "it is not asked again at once"
+        wait_until(state.answers)
+
+
+def test_an_encoding_without_all_letters_is_refused(postgresql: Server) -> None:
+    postgresql.execute(
+        "CREATE DATABASE ascii ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    with pytest.raises(StateError, match="the encoding of the database is not UTF8"):
+        State(postgresql.url("ascii"))
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql+psycopg://tallyd:canary@db.example:5433/a", "PostgreSQL at db.example:5433"),
+        ("postgresql://db.example/a", "PostgreSQL at db.example"),
+        ("postgresql+psycopg://tallyd@/a?host=/run/postgresql", "PostgreSQL on this machine"),
+        ("postgresql:///a", "PostgreSQL on this machine"),
+    ],
+)
+def test_a_server_is_called_by_its_host_and_never_by_its_password(url: str, place: str) -> None:
+    assert place_of(url) == place
 
 
 def test_two_sessions_are_no_pooler(empty_postgresql: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from adapters.state.conftest import sqlite_of
-from adapters.state.damage import execute
+from adapters.state.damage import execute, expect_damage
 from tallyd.adapters.state import (
     JobRef,
+    NewReading,
     OutFile,
     Recorded,
     State,
@@ -262,6 +264,55 @@ def test_a_database_of_a_newer_tallyd_is_rejected_and_not_changed(state: State, 
     execute(state, "PRAGMA user_version=99" if is_file else "UPDATE leader SET schema_version=99")
     with pytest.raises(StateTooNewError, match="newer tallyd"):
         State(place)
+
+
+def test_tables_without_a_version_are_damage(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db:
+        db.execute("CREATE TABLE mine (x)")
+    with pytest.raises(StateDamagedError, match="it has tables but no version"):
+        State(tmp_path / "state.db")
+
+
+def test_a_table_that_refuses_what_is_restored_is_damage(state_file: State) -> None:
+    execute(
+        state_file, "CREATE TRIGGER t BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'malformed'); END"
+    )
+    found = NewReading(
+        ref=WHOSE, slot="a", part=None, due_at=AT, taken_at=AT, name="2026-11/a.json", text="{}"
+    )
+    with pytest.raises(StateDamagedError):
+        state_file.readings.restore([found], {})
+
+
+def test_a_memory_that_is_no_json_is_damage(state: State) -> None:
+    _record(state, _slot())
+    expect_damage(state, "UPDATE memory SET value='{'")
+
+
+def test_the_name_of_a_file_that_is_no_text_is_damage(state_file: State) -> None:
+    _record(state_file, _slot())
+    assert state_file.out_files.newest_names("divera") == {"2026-11/2026-11-20T070000+0000.json"}
+    execute(state_file, "UPDATE reading SET out_name=x'00ff'")
+    with pytest.raises(StateDamagedError):
+        state_file.out_files.newest_names("divera")
+
+
+def test_all_that_is_stored_can_be_searched(state: State) -> None:
+    for minutes in range(3):
+        _record(state, _slot(str(minutes), minutes), total=minutes)
+    state.set_note("config", "a note")
+    texts = list(state.texts())
+    numbers = [number for table, number, text in texts if table == "reading" and '"total": ' in text]
+    assert numbers == [1, 2, 3]
+    assert [text for table, _, text in texts if table == "meta" and "a note" in text] == ["config\na note"]
+
+
+def test_a_state_that_cannot_be_read_says_so_and_nothing_of_others(state: State) -> None:
+    assert state.answers()
+    assert state.is_in_place()
+    state.close()
+    assert not state.answers()
+    assert not state.was_changed_elsewhere()
 
 
 def test_a_missing_folder_is_reported_with_its_path(tmp_path: Path) -> None:
