@@ -248,6 +248,12 @@ first_boot() {
     expect 'the config was left alone' cmp /tmp/config.json /etc/tallyd/config.json
     expect 'the reading is still there' readings_are 1
     cp -a /opt/tallyd/current/venv /root/venv # a tallyd from elsewhere, which needs no pip
+    mv /var/lib/tallyd/backups /var/lib/tallyd/kept
+    ln -s /srv /var/lib/tallyd/backups
+    refused 'the backups are a link' 1 'could not make a backup' again
+    expect 'which root does not follow' is "$(owner_and_mode /srv)" 'root:root 755'
+    rm /var/lib/tallyd/backups
+    mv /var/lib/tallyd/kept /var/lib/tallyd/backups
     again >/tmp/install 2>&1
     expect 'a third time: two releases are kept' is "$(releases)" 2
 
@@ -523,6 +529,7 @@ second_boot() {
     expect 'and its files' test -n "$(find /var/lib/tallyd/out/divera -name '20*.json')"
 
     step 'a Debian package: over the service of setup.sh, upgraded, removed, purged'
+    expect 'its version names the system' has +debian "$(dpkg-deb --field /root/tallyd_*.deb Version)"
     expect 'it installs' dpkg --install /root/tallyd_*.deb
     expect 'as an upgrade' has 'Upgraded from' "$(cat /tmp/expect)"
     expect 'and runs' runs

@@ -46,6 +46,7 @@ def test_a_config_is_put_into_place_the_secrets_first(
     (folder / "secrets").mkdir(parents=True)
     (folder / "config.json").touch()
     (folder / "secrets/divera-key").touch()
+    (folder / "secrets/of-root").symlink_to("/etc/passwd")
     program(tmp_path / "bin/install", f'#!/bin/sh\necho "$*" >>"{notes}"\n')
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     put_config(folder, Path("/etc/tallyd"))

@@ -54,9 +54,11 @@ def make_folders(places: Places) -> None:
             log=places.log,
         )
     )
-    data = (places.lib, places.backups, places.log)
-    for owner, folders in (("root", (places.etc, places.etc / "secrets")), (USER, data)):
+    for owner, folders in (("root", (places.etc, places.etc / "secrets")), (USER, (places.lib, places.log))):
         must("install", "-d", "-m", "0750", "-o", owner, "-g", USER, *folders)
+    # As the user, who may have put a link there: root would change the owner of what it points to.
+    if not run("mkdir", "-p", "-m", "0750", places.backups, as_user=True):
+        raise ServiceError(f"could not create {places.backups}, see above")
 
 
 def first_config() -> dict[str, Any]:
@@ -127,8 +129,12 @@ def _write_config(places: Places, release: str, *words: str, stdin: IO[bytes] | 
 
 
 def put_config(folder: Path, etc: Path) -> None:
-    """Put secrets, and then the config, into place: owned by root, and readable for the service."""
-    for file in sorted((file for file in folder.rglob("*") if file.is_file()), reverse=True):
+    """Put secrets, and then the config, into place: owned by root, and readable for the service.
+
+    Links are left out: the user of the service made the folder, and must not get to read what they point to.
+    """
+    found = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+    for file in sorted(found, reverse=True):
         target = etc / file.relative_to(folder)
         must("install", "-d", "-m", "0750", "-o", "root", "-g", USER, target.parent)
         must("install", "-m", "0640", "-o", "root", "-g", USER, file, target)

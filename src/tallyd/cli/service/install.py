@@ -106,9 +106,7 @@ def _back_up(places: Places, release: str) -> bool:
         return True
     if not _tallyd(places, release, "backup", places.backups / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.zip"):
         return False
-    for old in sorted(places.backups.glob("*Z.zip"))[:-_BACKUPS]:
-        old.unlink()
-    return True
+    return run("rm", "-f", "--", *sorted(places.backups.glob("*Z.zip"))[:-_BACKUPS], as_user=True)
 
 
 def _first_install(places: Places, release: str, *, fits: bool) -> None:

@@ -16,7 +16,7 @@ from tallyd.cli.service.places import USER, Places
 from tallyd.core.language.messages import tr
 
 UNIT = "tallyd.service"
-_LOCK = Path("/run/lock/tallyd-setup.lock")
+_LOCK = Path("/run/tallyd-setup.lock")  # only root can write there
 
 
 class ServiceError(Exception):
@@ -41,7 +41,6 @@ def need_root(command: str) -> None:
 @contextmanager
 def turn() -> Iterator[None]:
     """Keep others out: two installs at the same time would remove each other's releases."""
-    _LOCK.parent.mkdir(parents=True, exist_ok=True)
     with _LOCK.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
