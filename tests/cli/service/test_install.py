@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,14 @@ from support.needs import needs
 from support.programs import program
 from tallyd.cli.service.account import first_config, put_config
 from tallyd.cli.service.places import Places
-from tallyd.cli.service.releases import drop_old_releases, new_release, point, put_in_place, release_of
+from tallyd.cli.service.releases import (
+    drop_old_releases,
+    new_release,
+    point,
+    put_in_place,
+    release_of,
+    unit_text,
+)
 from tallyd.cli.service.system import ServiceError
 from tallyd.cli.service.uninstall import uninstall
 from tallyd.config.load import load
@@ -69,6 +77,14 @@ def test_a_switch_brings_the_unit_the_command_and_what_shells_want(places: Place
         completion = places.share / "bash-completion/completions/tallyd"
         assert completion.readlink() == places.current / "venv/share/bash-completion/completions/tallyd"
     assert release_of(places, "previous") is None
+
+
+def test_the_service_sees_the_memory_of_the_machine_only_where_dask_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "\nProcSubset=all\n" in unit_text()
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "\nProcSubset=pid\n" in unit_text()
 
 
 def test_old_releases_go_but_not_one_that_is_being_built(places: Places) -> None:

@@ -12,6 +12,7 @@ import sysconfig
 import time
 from datetime import UTC, datetime
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -67,11 +68,18 @@ def new_release(places: Places) -> str:
     if own.name == release_of(places, "current"):
         raise ServiceError(f"{own.name} is installed already; run the `service install` of a newer tallyd")
     here = files("tallyd.cli.service")
-    (own / "tallyd.service").write_bytes(here.joinpath("tallyd.service").read_bytes())
+    (own / "tallyd.service").write_text(unit_text(), "utf-8")
     command = own / "tallyd"
     command.write_text(here.joinpath("tallyd.sh").read_text("utf-8").replace("@RELEASE@", str(own)), "utf-8")
     command.chmod(0o755)
     return own.name
+
+
+def unit_text() -> str:
+    """Return the unit file for what is installed here."""
+    text = files("tallyd.cli.service").joinpath("tallyd.service").read_text("utf-8")
+    # Dask reads /proc/meminfo when it is imported.
+    return text.replace("ProcSubset=pid", "ProcSubset=all") if find_spec("distributed") else text
 
 
 def drop_old_releases(places: Places) -> None:
