@@ -268,17 +268,22 @@ class Auditor:
         first = max(min(self._since.values()), now - KEPT)
         when = At(tuple(sorted(self._since)))
         for name, at in expected_slots(when, BERLIN, after=first, until=now - timedelta(minutes=5)).items():
-            if name not in ended and at > self._since[datetime.fromisoformat(name).time()]:
+            is_due = at > self._since[datetime.fromisoformat(name).time()] and not self._is_far_ahead(at)
+            if name not in ended and is_due:
                 raise Violation(f"the slot {name} was lost in silence")
         settings: Any = self._life.process.config.settings if self._life.process else None
         every_s = settings.pollers["park"].report.every
         grid = {slot for (slot,) in db.execute("SELECT slot FROM reading WHERE poller='park'")}
         at_s = (max(self._first_at or now, now - KEPT).timestamp() // every_s + 1) * every_s
         while at_s < now.timestamp() - 300:
-            name = datetime.fromtimestamp(at_s, UTC).isoformat()
-            if name not in grid:
-                raise Violation(f"the report of {name} was lost in silence")
+            at = datetime.fromtimestamp(at_s, UTC)
+            if at.isoformat() not in grid and not self._is_far_ahead(at):
+                raise Violation(f"the report of {at.isoformat()} was lost in silence")
             at_s += every_s
+
+    def _is_far_ahead(self, at: datetime) -> bool:
+        """Whether by the clock it was so late then that what was due then is no longer kept."""
+        return any(begin <= at <= end for begin, end in self._life.far_ahead)
 
     def _check_files(self, db: sqlite3.Connection) -> None:
         rows = {
@@ -357,6 +362,8 @@ class Auditor:
             (rows,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
             if rows > most:
                 raise Violation(f"the table {table} has {rows} rows")
+        if left := db.execute("SELECT * FROM notified WHERE key NOT IN (SELECT key FROM alert)").fetchall():
+            raise Violation(f"a notification without its alert stays for ever: {left[0]}")
 
     def _check_secrets(self) -> None:
         for path in self._folder.rglob("*"):

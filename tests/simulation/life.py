@@ -82,10 +82,12 @@ class Life:
         self.process: Process | None = None
         self.starts = 0
         self.kills = 0
-        self._on_at = start
+        self._on_at = self._wrong_at = start
         self._full_since: datetime | None = None
         """Since when the disk is full, or was, and what is in memory is not all stored yet."""
         self.clock_was_wrong = False
+        self.far_ahead: list[tuple[datetime, datetime]] = []
+        """From when to when the clock was further ahead than `keep_days`."""
         self.is_whole = chance.random() < 0.3
         self.digest = hashlib.sha256()
         self.auditor = Auditor(self, folder)
@@ -347,19 +349,26 @@ class Life:
     def _on_clock(self) -> timedelta | None:
         self.clock_was_wrong = True
         if abs(self.clock.ahead_s) > 1:
-            self.clock.set(self.clock.true_at)
+            self._set_right()
             self.say("the clock is right again")
             return None
-        off_s = self.chance.choice([-86400.0, -3600.0, -120.0, 120.0, 3600.0, 86400.0, 40 * 86400.0])
+        off_s = self.chance.choice([-86400.0, -3600.0, -120.0, 120.0, 3600.0, 40 * 86400.0, 40 * 86400.0])
         self.clock.set(self.clock.true_at + timedelta(seconds=off_s))
+        self._wrong_at = self.clock.true_at
         self.say(f"the clock is {off_s:g} s ahead")
         return timedelta(hours=self.chance.choice([0.01, 0.5, 7.0]))
+
+    def _set_right(self) -> None:
+        if self.clock.ahead_s > 30 * 86400:
+            self.far_ahead.append((self._wrong_at, self.clock.true_at))
+        self.clock.set(self.clock.true_at)
 
     def _on_boot(self) -> None:
         """The power fails, and the clock begins in the past until it is set a minute later."""
         self.clock_was_wrong = True
         if self.process is not None:
             self._died(off_s=20.0)
+        self._set_right()
         self.clock.boot()
         self.clock.set(self.clock.true_at - timedelta(days=400))
         self.say("boot, 400 days in the past")
@@ -400,14 +409,17 @@ class Life:
         perils = self.perils
         perils.kill_in, perils.is_disk_full, perils.are_records_away = None, False, False
         perils.is_out_full, perils.lose_commit, perils.commit_s = False, False, 0.0
-        self.clock.set(self.clock.true_at)
+        self._set_right()
         self.config.count_often()
         self._on_at = min(self._on_at, self.clock.true_at + timedelta(seconds=30))
         self._quiet(hours=2)
         self._on_stop()  # so that reports that were rejected for good are taken up
         self._on_at = self.clock.true_at
         self._quiet(hours=8)
-        while self.process is not None and len(self.process.turns):
+        last_sweep = self.clock.true_at + timedelta(minutes=80)
+        while (self.cameras.waiting() and self.clock.true_at < last_sweep) or (
+            self.process is not None and len(self.process.turns)
+        ):
             self._step()
 
     def _quiet(self, *, hours: int) -> None:

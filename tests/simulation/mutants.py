@@ -52,6 +52,9 @@ def is_found(name: str, *, most: int, days: float) -> bool:
         )
     lived = sum(line.startswith("seed ") for line in done.stdout.splitlines())
     said = [line for line in done.stdout.splitlines() if line.startswith("VIOLATION")]
+    if any("crashed" in line for line in said):
+        print(f"{name}: it crashes, which is no test of the simulation: {said[0]}", flush=True)
+        return False
     if done.returncode == 1 and said:
         print(f"{name}: found by seed {lived + 1}: {said[0].removeprefix('VIOLATION ')[:160]}", flush=True)
         return True

@@ -99,7 +99,15 @@ class SimConfig:
 
     def edit(self) -> str:
         """Change something, and return what."""
-        edits = (self._time, self._more, self._staff, self._age, self._rules, self._channel)
+        edits = (
+            self._time,
+            self._more,
+            self._more,
+            self._staff,
+            self._age,
+            self._rules,
+            self._channel,
+        )
         edit = self.chance.choice(edits)
         edit()
         self.write()
