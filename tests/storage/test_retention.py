@@ -196,6 +196,20 @@ def test_a_time_that_has_stood_for_a_week_is_believed(old: Old) -> None:
     assert files[0] == "2026-12/2026-12-14T080000+0100.json"
 
 
+def test_a_reading_goes_with_its_file_if_the_clock_was_set_during_its_run(old: Old) -> None:
+    def is_set(slot: Slot, tools: Toolbox) -> Reading:
+        old.jump(3 * DAY)
+        old.source.act = old.source.tells
+        return old.source.tells(slot, tools)
+
+    old.source.act = is_set
+    for _ in range(12):
+        old.world.run(hours=24, least_s=3600)
+        files, rows = old.left()
+        assert len(files) == rows
+    assert files[0] == "2026-11/2026-11-21T080000+0100.json"
+
+
 def test_a_clock_that_is_set_back_deletes_nothing_early(old: Old) -> None:
     before, _ = old.left()
     old.jump(-30 * DAY)

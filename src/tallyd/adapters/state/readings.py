@@ -102,11 +102,14 @@ class Readings(ReadingHistory):
         return cast("Facts", json.loads(row[0])) if row else {}
 
     def prune(self, poller: str, *, before: datetime, most: int) -> int:
-        """Delete at most `most` written readings from before `before`; return how many."""
+        """Delete at most `most` written readings from before `before`; return how many.
+
+        Their age is that of the names of their out files, which are deleted by name.
+        """
         with self._connection.transaction() as db:
             done = db.execute(
-                "DELETE FROM reading WHERE id IN (SELECT id FROM reading WHERE poller=? AND taken_at<?"
-                " AND written=1 LIMIT ?)",
+                "DELETE FROM reading WHERE id IN (SELECT id FROM reading WHERE poller=?"
+                " AND coalesce(due_at, taken_at)<? AND written=1 LIMIT ?)",
                 (poller, instant_text(before), most),
             )
             return done.rowcount

@@ -29,7 +29,6 @@ CREATE TABLE reading (
   written INTEGER NOT NULL, part TEXT, body TEXT, latest TEXT,
   UNIQUE (poller, job, slot), UNIQUE (poller, out_name)
 );
-CREATE INDEX reading_by_time ON reading (poller, taken_at);
 CREATE INDEX reading_unwritten ON reading (id) WHERE written=0;
 CREATE INDEX reading_by_slot ON reading (poller, outcome, due_at);
 CREATE INDEX reading_of_poller ON reading (poller, coalesce(due_at, taken_at));
