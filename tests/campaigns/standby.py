@@ -64,7 +64,7 @@ def campaign(
         print(
             f"{variant}: {len(kinds)} rounds {dict(Counter(kinds))}; {taken} slots taken, {missed} missed; "
             f"takeover after {took[len(took) // 2]:.1f} s (median), {p99:.1f} s (p99); "
-            f"{pair.repeated} messages repeated; {len(wrong)} broken promises"
+            f"{pair.unnoted} messages without a note; {len(wrong)} broken promises"
         )
     for each in wrong[:10]:
         print(f"  {each}")

@@ -74,7 +74,7 @@ class Pair:
     took_s: list[tuple[str, float]] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     said_stopping: int = 0
-    repeated: int = 0
+    unnoted: int = 0
 
     def __post_init__(self) -> None:
         self.database = self.server.new_database()

@@ -122,7 +122,7 @@ def _reported(post: Posted) -> tuple[str, int]:
 
 def _messages(pair: Pair) -> Iterator[str]:
     """Yield the messages that no window explains, and the notes of what was noted before or never sent."""
-    pair.repeated = 0
+    pair.unnoted = 0
     for name in NAMES:
         noted = pair.rows(
             "SELECT now->>'at', now->>'key', was->>'at', was->>'version'=now->>'version' FROM public.audit"
@@ -133,7 +133,7 @@ def _messages(pair: Pair) -> Iterator[str]:
             if not isinstance(event, Posted):
                 yield f"{name} noted at {datetime.fromtimestamp(event, UTC)} what it never sent"
                 continue
-            pair.repeated += 1
+            pair.unnoted += 1
             if not any(_explains(pair, each, event) for each in pair.windows if each.name == name):
                 yield f"{name} has not noted that it sent: {_text(event)}"
         for at, key, before, is_same in noted:
