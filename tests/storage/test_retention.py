@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,16 +58,24 @@ class Old:
         self.clock.set(self.clock.now() + by)
 
 
+@pytest.fixture(scope="module")
+def mornings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ten mornings, of which five are kept."""
+    folder = tmp_path_factory.mktemp("mornings")
+    with FakeClock(at("2026-11-01 07:00")) as clock, Old(folder, clock, "08:00").world as world:
+        world.run(hours=24 * 10, least_s=3600)
+    return folder
+
+
 @pytest.fixture
-def old(tmp_path: Path) -> Iterator[Old]:
-    """Ten mornings, of which five are kept."""
-    with FakeClock(at("2026-11-01 07:00")) as clock:
+def old(mornings: Path, tmp_path: Path) -> Iterator[Old]:
+    """A daemon that starts after ten mornings, of which five are kept."""
+    shutil.copytree(mornings, tmp_path, dirs_exist_ok=True)
+    with FakeClock(at("2026-11-11 07:00")) as clock:
         found = Old(tmp_path, clock, "08:00")
         with found.world:
-            found.world.run(hours=24 * 10, least_s=3600)
             files, rows = found.left()
             assert (files[0], len(files), rows) == ("2026-11/2026-11-06T080000+0100.json", 5, 5)
-            found.asked.clear()
             yield found
 
 

@@ -14,6 +14,7 @@ from tallyd.core.alerts.rules import (
     Evaluation,
     Observations,
     Rules,
+    acknowledge,
     closed_by_reading,
     evaluate,
     lasted_s,
@@ -189,6 +190,16 @@ def test_it_becomes_worse_once_and_better_without_a_word() -> None:
     assert alerts.known[KEY].raised_at == at(0)
 
 
+def test_that_an_error_will_stay_without_help_is_news() -> None:
+    outage, refusal = problem(), replace(problem(), stays=True)
+    known = KnownAlerts()
+    versions = []
+    for minute, found in enumerate((outage, refusal, refusal, outage)):
+        known.look(minute, found)
+        versions.append(known.known[KEY].version)
+    assert versions == [1, 2, 2, 2]
+
+
 def test_what_is_not_asked_for_any_more_ends_at_once() -> None:
     alerts = KnownAlerts(Rules(raise_after=1, resolve_after=9))
     alerts.look(0, problem(0))
@@ -255,6 +266,25 @@ def test_a_look_that_finds_things_as_they_were_changes_nothing() -> None:
     assert (again.changed, again.gone, again.raised, again.closed) == ((), (), (), ())
     alerts.look(10)
     assert alerts.look(11).changed == ()
+
+
+def test_a_further_acknowledgement_counts_if_it_says_something_new() -> None:
+    alert = Alert(key="a/50101/below", text="bad", since=AT, raised_at=AT, version=1)
+    first = acknowledge(alert, by="anna", why="", now=AT)
+    known = acknowledge(first, by="bert", why="on site", now=AT)
+    assert [each.version for each in (first, known)] == [2, 3]
+    assert acknowledge(known, by="carl", why="", now=AT) is known
+    assert acknowledge(known, by="carl", why="on site", now=AT) is known
+    third = acknowledge(known, by="carl", why="parts come at noon", now=AT)
+    worse = replace(third, version=third.version + 1)
+    anew = acknowledge(worse, by="anna", why="needs two people", now=AT)
+    found = [each.acknowledged for each in (first, known, third, anew)]
+    assert [each and (each.by, each.version, each.times) for each in found] == [
+        ("anna", 2, 1),
+        ("bert", 3, 2),
+        ("carl", 4, 3),
+        ("anna", 6, 1),
+    ]
 
 
 @pytest.mark.parametrize(
