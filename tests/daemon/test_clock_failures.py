@@ -352,6 +352,8 @@ def test_slots_that_come_while_a_job_hangs_wait_and_are_caught_up_or_missed_and_
         assert (OVERDUE in world.problems()) == (hangs_s > 632)
         hanging.gate.set()
         world.daemon.wait(10)
+        world.run(seconds=1)
+        assert len(pollers["one"].runs) == 1 + (hangs_s in (420, 720)), "a slot that waits begins at once"
         world.run(minutes=70, least_s=1)
         assert [one.removeprefix("2026-11-20 ") for one in world.outcomes("one")] == expected
         assert len(world.taken("two")) == 3

@@ -158,6 +158,13 @@ def test_a_list_that_is_there_and_empty_is_a_sign_of_life(content: object) -> No
     assert found.content.records == 0
 
 
+def test_what_a_filter_keeps_is_counted() -> None:
+    found = reading(items="a[?x].b[]")
+    content = {"a": [{"x": 1, "b": [interval()]}, {"b": [interval(), interval()]}]}
+    found.whole(json.dumps(content).encode())
+    assert found.content.minutes == {minute("08:00"): (3, 1, 0, minute("08:00"), minute("08:01") - 1)}
+
+
 def test_an_hour_that_comes_twice_ends_after_it_began() -> None:
     record = {"start": "2026-10-25 02:59:00", "end": "2026-10-25 02:00:00", "in": 3, "out": 1}
     begin = seconds_of(read_seen("2026-10-25 00:59:00"))
