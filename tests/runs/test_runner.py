@@ -272,6 +272,13 @@ def test_a_failed_run_and_the_slots_that_waited_for_it_are_one_problem(
             assert sorted(world.problems()) == [f"one/count/{each}" for each in problems]
 
 
+def test_a_run_without_a_slot_that_fails_misses_none(tmp_path: Path, clock: FakeClock) -> None:
+    with clock, World(tmp_path, clock, FakePoller(daily("08:00"), fail)) as world:
+        runner = world.runner
+        assert runner.run(world.task, Slot(None, clock.now()), None, runner.progress()) == "failed"
+        assert (world.outcomes(), list(world.problems())) == ([], ["one/count/failed"])
+
+
 @pytest.mark.parametrize(
     "key", ["2026-11-20T08:00:00[Europe/Berlin]", None], ids=["with a slot", "without one"]
 )
