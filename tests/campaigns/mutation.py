@@ -227,7 +227,7 @@ def main() -> int:
     pytest.main([*OPTIONS, *asked.tests], plugins=[campaign])
     shutil.rmtree(folder)
     report(campaign.verdicts, len(every))
-    return 0
+    return 0 if campaign.verdicts else 2
 
 
 def modules(place: str) -> list[Path]:

@@ -268,8 +268,9 @@ def test_a_failed_run_and_the_slots_that_waited_for_it_are_one_problem(
             for key, reason in (("09:00", BUSY), ("10:00", NOT_STARTED))
         ]
         for slot, problems in zip(slots, (["failed"], ["failed", "missed"]), strict=True):
+            world.store.report_unwritten(["the disk is full"])
             world.runner.missed_slots.record_missed(world.task, (slot,), older_since=None)
-            assert sorted(world.problems()) == [f"one/count/{each}" for each in problems]
+            assert sorted(world.problems()) == [*(f"one/count/{each}" for each in problems), "tallyd/out"]
 
 
 def test_a_run_without_a_slot_that_fails_misses_none(tmp_path: Path, clock: FakeClock) -> None:
