@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from adapters.records.servers import Server
 from adapters.state.damage import execute
 from support.daemon import wait_until
-from tallyd.adapters.state import DeposedError, State, StateError, leadership
+from support.past import write_config
+from tallyd.adapters.state import DeposedError, State, StateDamagedError, StateError, leadership
 from tallyd.adapters.state.leadership import Leadership, other_configs
 from tallyd.adapters.state.server_session import check_session, place_of
+from tallyd.config.load import load
+from tallyd.storage.recovery import open_state
 
 AT = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 LEADERS = "tallyd leader%"
@@ -246,6 +250,15 @@ def test_while_the_server_lets_nobody_in_nobody_waits_for_it(postgresql: Server,
             state.note("a")
         assert str(again.value) == str(refused.value), "it is not asked again at once"
         wait_until(state.answers)
+
+
+def test_what_is_damaged_on_a_server_is_left_to_its_administrator(pair: Pair, tmp_path: Path) -> None:
+    config = load(write_config(tmp_path, state={"url": pair.url}), environ={})
+    with closing(open_state(config, now=AT)) as state:
+        execute(state, "INSERT INTO memory (poller, job, value) VALUES ('divera', 'count', '{')")
+    with pytest.raises(StateDamagedError):
+        open_state(config, now=AT)
+    assert list(tmp_path.glob("state/*damaged*")) == []
 
 
 def test_an_encoding_without_all_letters_is_refused(postgresql: Server) -> None:

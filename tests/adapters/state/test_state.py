@@ -273,15 +273,15 @@ def test_tables_without_a_version_are_damage(tmp_path: Path) -> None:
         State(tmp_path / "state.db")
 
 
-def test_a_table_that_refuses_what_is_restored_is_damage(state_file: State) -> None:
-    execute(
-        state_file, "CREATE TRIGGER t BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'malformed'); END"
-    )
+def test_a_table_that_refuses_what_is_restored_is_damage(state: State, place: Path | str) -> None:
+    refuse_here = "CREATE TRIGGER t BEFORE INSERT ON reading BEGIN SELECT RAISE(ABORT, 'malformed'); END"
+    refuse_there = "ALTER TABLE reading ADD CHECK (poller='') NOT VALID"
+    execute(state, refuse_here if isinstance(place, Path) else refuse_there)
     found = NewReading(
         ref=WHOSE, slot="a", part=None, due_at=AT, taken_at=AT, name="2026-11/a.json", text="{}"
     )
     with pytest.raises(StateDamagedError):
-        state_file.readings.restore([found], {})
+        state.readings.restore([found], {})
 
 
 def test_a_memory_that_is_no_json_is_damage(state: State) -> None:

@@ -61,7 +61,7 @@ def connect(url: str, *, name: str, reads_only: bool = False) -> psycopg.Connect
 
 
 def _check_server(connection: psycopg.Connection[Any]) -> None:
-    if connection.info.server_version < _OLDEST:
+    if connection.info.server_version < _OLDEST:  # pragma: no cover: no test has so old a server
         raise StateError(mark("state.url: tallyd needs PostgreSQL 14 or newer"))
     if connection.info.parameter_status("server_encoding") != "UTF8":
         raise StateError(

@@ -87,7 +87,7 @@ class StateFile:
     def _create(self) -> None:
         with self.transaction() as db:
             # Check again: another process may have been faster.
-            if db.execute("PRAGMA user_version").fetchone() == (0,):
+            if db.execute("PRAGMA user_version").fetchone() == (0,):  # pragma: no branch: see above
                 if db.execute("SELECT count(*) FROM sqlite_schema").fetchone() != (0,):
                     raise damaged(self.path, mark("it has tables but no version"))
                 for statement in statements():
