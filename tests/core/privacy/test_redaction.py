@@ -176,6 +176,11 @@ URLS = {
         "https://api.telegram.org/bot123456789:AAF-x_yZ12345/sendMessage",
         "https://api.telegram.org/bot***/sendMessage",
     ),
+    "token of letters in both cases": (
+        "slack://QwErTyUiOp/MARCHANT",
+        "QwErTyUiOp in MARCHANT",
+        "*** in MARCHANT",
+    ),
     "a lone path": ("https://hc.example/mysecrethook", "GET /mysecrethook 404", "GET *** 404"),
     "token as a user": ("https://abcdefgh12@host.example/", "user abcdefgh12", "user ***"),
     "a host that looks like a token": (
