@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.json_query import InapplicableError, search
 from tallyd.core.json_reply import MOST_NESTED, Unreadable, parse
 
 TEXTS = st.text(st.characters(codec="utf-8") | st.sampled_from('"\\[]{},:'))
@@ -86,3 +88,8 @@ def test_what_is_no_json_is_named_without_what_it_is(body: bytes, text: str) -> 
         parse(body, most_values=10_000)
     assert str(refused.value) == text
     assert refused.value.__context__ is None, "the parser's own error holds the body"
+
+
+def test_an_expression_that_fails_says_so_without_a_value() -> None:
+    with pytest.raises(InapplicableError, match="values of another form"):
+        search("floor(@)", math.inf)

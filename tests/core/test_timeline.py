@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallyd.core.alerts.incident_states import incident_timeline
 from tallyd.core.states import NO_DATA, Level, State, StateSpan, Timeline
 from tallyd.core.timeline import (
     Interval,
@@ -117,7 +118,7 @@ def test_other_spans_are_cut_by_hour_by_day_or_by_month(days: int, count: int) -
 
 def test_a_span_that_has_not_begun_has_no_borders() -> None:
     assert borders_between(NOW, NOW, UTC) == borders_between(NOW, NOW - HOUR, UTC) == ()
-    assert cut([(NOW, NOW + HOUR, FINE)], ()) == Timeline(())
+    assert cut([(NOW, NOW + HOUR, FINE)], ()) == incident_timeline((), (), ()) == Timeline(())
 
 
 # -- what goes into the spans -------------------------------------------------------------------------------

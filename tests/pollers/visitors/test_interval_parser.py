@@ -137,6 +137,7 @@ WRONG_QUERIES = {
         "intervals.items cannot be applied to this file: sort_by() got a text",
     ),
     "a wrong filter": ("a[?x]", {"a": [interval()]}, "has no list of intervals at a[?x]"),
+    "a filter on an object": ("a[?x]", {"a": interval()}, "has no list of intervals at a[?x]"),
     "no counter of that name": (
         "a[].{start: start, end: end, in: c[?n=='in'].v | [0], out: out}",
         {"a": [interval(c=[])]},
