@@ -258,25 +258,6 @@ def kept(days: int, poller: FakePoller) -> FakePoller:
     return poller
 
 
-def test_old_files_are_deleted_only_once_the_clocks_have_agreed_for_an_hour(tmp_path: Path) -> None:
-    with (
-        FakeClock(at("2026-11-01 07:00")) as clock,
-        World(tmp_path, clock, kept(5, FakePoller(EIGHT))) as world,
-    ):
-        world.run(hours=24 * 4, least_s=900)
-        assert len(world.out_files()) == 4
-        clock.set(clock.now() + timedelta(days=3000))
-        world.run(minutes=59)
-        assert len(world.out_files()) == 4, "the clock has just jumped; perhaps it is wrong"
-        clock.set(clock.now() - timedelta(days=3000))
-        world.run(hours=3, least_s=60)
-        assert len(world.out_files()) == 5
-        world.run(hours=24 * 6, least_s=900)
-        names = world.out_files()
-        assert names[0] == "2026-11/2026-11-06T080000+0100.json"
-        assert len([row for row in world.history() if row.outcome == "taken"]) == len(names)
-
-
 def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(tmp_path: Path) -> None:
     poller = kept(5, FakePoller(EIGHT))
     with FakeClock(at("2026-11-01 07:59")) as clock, World(tmp_path, clock, poller) as world:

@@ -33,7 +33,8 @@ def test_only_a_slot_that_once_locked_out_is_missed_because_the_job_was_running(
         job_state.begins(slot, progress, monotonic_s=0.0)
         job_state.future = Future()
         job_state.future.set_result(ended)
+        job_state.skipped.add("07:45")
         job_state.begins("08:15", progress, monotonic_s=900.0)
         found = job_state.with_reasons((Missed("08:00", clock.now(), NOT_STARTED, "mark"),))
         assert [each.reason for each in found] == [reason]
-        assert None not in job_state.skipped
+        assert job_state.skipped == ({"07:45", slot} - {None} if ended == "locked" else set())

@@ -14,8 +14,9 @@ import tallyd
 from support.pools import FakePool, workers_of
 from tallyd.adapters.pools import child
 from tallyd.config.secrets import SecretFiles
+from tallyd.contract.http import Request
 from tallyd.contract.workers import Done, WorkersError, WorkTools
-from tallyd.core.errors import Stopped
+from tallyd.core.errors import SourceError, Stopped
 from tallyd.pollers.servers.sources.credentials import Credentials
 from tallyd.runs.remote import do
 from tallyd.runs.workers import PooledWorkers, least_ahead_s
@@ -29,6 +30,12 @@ def doubled(number: int, tools: WorkTools) -> int:
 
 def revealed(secret: Secret, tools: WorkTools) -> str:
     return secret.reveal(tools.read_secret)
+
+
+def refused(host: Secret, tools: WorkTools) -> str:
+    with pytest.raises(SourceError) as caught:
+        tools.http.request(Request(url=f"http://{host.reveal(tools.read_secret)}:1/")).result(20)
+    return caught.value.text
 
 
 def buggy(given: str, tools: WorkTools) -> NoReturn:
@@ -79,6 +86,14 @@ def test_a_secret_goes_as_a_reference_and_is_read_where_it_is_needed(
     file.write_text("Zq7-three")
     assert workers.begin(revealed, Reference(f"file:{file}")).result(10).result == "Zq7-three", "it was kept"
     assert b"Zq7" not in b"".join(pool.given)
+
+
+def test_what_a_request_of_a_worker_says_has_no_secret_that_it_has_read(
+    workers: PooledWorkers, tmp_path: Path
+) -> None:
+    (tmp_path / "host").write_text("127.0.0.1")
+    said = workers.begin(refused, Reference(f"file:{tmp_path / 'host'}")).result(20).result
+    assert said == "***:1: connection refused"
 
 
 def test_a_secret_that_is_written_directly_never_leaves_this_process(workers: PooledWorkers) -> None:

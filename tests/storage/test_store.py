@@ -26,3 +26,5 @@ def test_state_db_works_again_once_it_can_be_read_and_nothing_is_held(tmp_path: 
         world.kill()
         assert not store.check_state()
         assert store.state_trouble
+        store.finish(())
+        assert world.out_files() == []
