@@ -56,6 +56,11 @@ class TestRemarks:
             pytest.param(missed("2026-11-20T08:00", None), ("missed: for an unknown reason",), id="why"),
             pytest.param(missed("2026-11-20T08:00", "a\nb"), ("missed: a\\nb",), id="foreign-text"),
             pytest.param(
+                taken("2026-11-20T08:00", origin="imported"),
+                ("imported from an older program",),
+                id="imported",
+            ),
+            pytest.param(
                 taken("2026-11-20T08:00", origin="once"), ("once, outside the timetable",), id="once"
             ),
             pytest.param(

@@ -74,3 +74,22 @@ def test_of_a_channel_that_left_the_config_nothing_is_kept(state: State, alerts:
     alerts.alerts()
     alerts.forget(lambda _alert: False, is_mute_settled=lambda _mute: False, channels=frozenset({"ops"}))
     assert state.notifications.notified() == {("ops", PROBLEM.key): told}
+
+
+def test_of_what_was_delivered_while_state_db_failed_the_first_begin_and_the_last_end_are_stored(
+    state: State, alerts: AlertStore
+) -> None:
+    state.alerts.evaluate(Observations(named=(PROBLEM,), may_resolve=lambda _key: False, now=NOW))
+    with disk_refuses():
+        for hours in range(3):
+            at, whose = NOW + timedelta(hours=hours), (PROBLEM.key, NOW)
+            alerts.mark(
+                {("ops", PROBLEM.key): Notified(1, at)},
+                {(whose, "ops", "begins"): at, (whose, "ops", "over"): at},
+            )
+    alerts.caught_up()
+    (incident,) = state.incidents.between(NOW - timedelta(days=1), NOW + timedelta(days=1))
+    assert {each.news: each.at for each in incident.notices} == {
+        "begins": NOW,
+        "over": NOW + timedelta(hours=2),
+    }

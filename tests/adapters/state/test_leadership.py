@@ -236,6 +236,20 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_change_undoes_all_of_it(
         assert [state.note(each) for each in "abc"] == [None] * 3
 
 
+def test_a_change_of_which_a_part_failed_unnoticed_is_undone_and_says_so(pair: Pair) -> None:
+    with closing(State(pair.url)) as state:
+
+        def change() -> None:
+            with state.together():
+                state.set_note("a", "1")
+                with pytest.raises(StateError):
+                    execute(state, "SELECT 1/0")
+
+        with pytest.raises(StateError, match="the change was undone"):
+            change()
+        assert state.note("a") is None
+
+
 def test_while_the_server_lets_nobody_in_nobody_waits_for_it(postgresql: Server, pair: Pair) -> None:
     database = pair.url.rpartition("/")[2]
     with closing(State(pair.url)) as state:
