@@ -106,6 +106,14 @@ def test_other_names_and_forms_of_columns_mean_the_same(
     assert lags[-1].computed_time == "2026-11-17 23:00:00.000"
 
 
+def test_in_an_hour_that_comes_twice_data_is_not_from_after_its_check(tmp_path: Path) -> None:
+    path = configured(tmp_path)
+    row = ("PROD", "2026-10-25 02:05:00", "2026-10-25 02:58:00")  # 7 minutes before
+    write_csv(tmp_path / "old.csv", [row], "server", "timestamp", "computed_time")
+    assert imported(path, tmp_path / "old.csv") == 0
+    assert stored(path)[0]["PROD"].lag_s_max == 420.0
+
+
 def test_a_second_time_adds_nothing_and_a_later_one_the_new_days(tmp_path: Path, said: Said) -> None:
     path = configured(tmp_path)
     imported(path, full(tmp_path / "old.csv", ROWS))
@@ -234,6 +242,21 @@ def test_a_list_of_servers_is_read_too(tmp_path: Path, said: Said) -> None:
     assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=str(old))) == 0
     targets = json.loads(said()[0])["pollers"]["servers"]["targets"]
     assert targets == {"A": {"url": "http://a.example/"}, "server 2": {"url": "http://b.example/"}}
+
+
+def test_what_is_left_out_is_named_without_its_password(tmp_path: Path, said: Said) -> None:
+    old = tmp_path / "config.yml"
+    old.write_text(
+        "interval: 0.5\nservers:\n- {name: A, url: 'http://a.example/'}\n- {name: A, url: 'http://b.example/'}\n"
+        "- {name: 'http://me:canary-8f3a@c.example', url: 'http://c.example/'}\n"
+    )
+    assert print_config(tmp_path / "config.json", Wanted(program=PROGRAM, old=str(old))) == 0
+    out, err = said()
+    assert json.loads(out)["pollers"]["servers"]["targets"] == {"A": {"url": "http://a.example/"}}
+    assert "A: left out; another server has this name" in err
+    assert "c.example: left out" in err
+    assert "not taken over: interval" in err
+    assert "canary" not in out + err
 
 
 def test_the_database_of_the_config_is_read(tmp_path: Path, mariadb: Server, said: Said) -> None:

@@ -167,6 +167,18 @@ def test_a_later_import_brings_the_days_and_hosts_that_were_missing(tmp_path: Pa
     assert sums(stored(path)) == expected(more)
 
 
+def test_an_import_in_another_time_zone_is_refused(tmp_path: Path, said: Said) -> None:
+    """A row of another hour is of another minute: where a day has gaps, it would be counted twice."""
+    path, old = configured(tmp_path), write_csv(tmp_path / "old.csv", ROWS)
+    imported(path, old)
+    before = stored(path)
+    path.write_text(path.read_text().replace("Europe/Berlin", "Asia/Taipei"))
+    said()
+    assert imported(path, old) == 1
+    assert "an earlier import was in another time zone than Asia/Taipei; set" in said()[1]
+    assert stored(path) == before
+
+
 def test_from_the_first_day_that_tallyd_has_counted_on_all_is_left_to_it(tmp_path: Path, said: Said) -> None:
     """Also another source, and a later day without counts: its files may still wait in the inbox."""
     path = configured(tmp_path)
@@ -236,7 +248,12 @@ def test_a_local_time_is_that_of_the_files(
 
 
 def test_bad_rows_are_counted_and_named_and_the_others_come(tmp_path: Path, said: Said) -> None:
-    rows = ["0,2024-07-01 08:00:00,12", "x,2024-07-01 08:00:00,12", ",2024-07-01 08:00:00,12", "0,08:00,12"]
+    rows = [
+        " 0, 2024-07-01 08:00:00, 12",
+        "x,2024-07-01 08:00:00,12",
+        ",2024-07-01 08:00:00,12",
+        "0,08:00,12",
+    ]
     rows += [
         "0,2024-07-01 08:00:00,../etc",
         "0,2024-07-01 08:00:00,a\0b",
@@ -287,6 +304,11 @@ ROW = "(0,'2024-07-01 08:00:00','12')"
             "the tables peopleflow and PeopleFlow; choose",
             id="two tables",
         ),
+        pytest.param(
+            f"{HEAD}INSERT INTO peopleflow VALUES {ROW};\nUSE `b`;\n{HEAD}",
+            "has the table peopleflow of more than one database; dump one",
+            id="two databases",
+        ),
         pytest.param("x'" + "a" * 100, "ends too early", id="no dump"),
         pytest.param("", "there is no table", id="empty"),
     ],
@@ -315,6 +337,16 @@ def test_a_dump_is_read_as_text_and_only_its_table(tmp_path: Path) -> None:
     (tmp_path / "old.sql").write_text(text, encoding="utf-16")
     assert imported(path, tmp_path / "old.sql") == 1  # one row has no state
     assert sums(stored(path)) == {"24": (0, 1, 0)}
+
+
+def test_a_file_in_utf_16_that_ends_in_the_middle_of_a_letter_is_read_so_far(
+    tmp_path: Path, said: Said
+) -> None:
+    path, old = configured(tmp_path), tmp_path / "old.csv"
+    old.write_bytes("state,time,ip\n0,2024-07-01 08:00:00,12\n1".encode("utf-16") + b"\0")
+    assert imported(path, old) == 1
+    assert "row 2 (another number of columns)" in said()[1]
+    assert sums(stored(path)) == {"12": (1, 0, 0)}
 
 
 def test_the_table_is_chosen_by_name(tmp_path: Path) -> None:

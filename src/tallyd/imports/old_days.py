@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from sqlite3 import Connection, connect
 from typing import Final
 
 from tallyd.adapters.records.database import Database
 from tallyd.contract.imports import Imported, OldDay
+from tallyd.core.language.messages import tr
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.imports.values import Target, Totals
+from tallyd.imports.values import OldDataError, Target, Totals
 
 _AT_ONCE: Final = 20_000
 """Counts in one transaction."""
@@ -30,26 +31,39 @@ def scratch(columns: str) -> Connection:
 def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, program: str, zone: tzinfo) -> None:
     """Store days, which come in order, up to the first day on which tallyd itself has counted, or today.
 
-    That day is left whole: nobody could tell whose counts are whose. Raises `RecordsError`.
+    That day is left whole: nobody could tell whose counts are whose. Raises `OldDataError`, `RecordsError`.
     """
     with closing(Database(target.config.database_url, prepares=not target.dry_run)) as database:
         is_there = not target.dry_run or database.has_tables()
         imports = database.imports(target.task.poller) if is_there else None
+        if imports and (before := imports.imported()):
+            _check_zone(before.until, zone)
         own_since = imports.own_since() if imports else None
         border = day_span(day_of(min(target.now, own_since or target.now), zone), zone)[0]
         for some in _batches(days):
-            before = [day for day in some if day.begin < border]
+            old = [day for day in some if day.begin < border]
             totals.left += sum(sum(day.found.values()) for day in some if day.begin >= border)
-            if not before:
+            if not old:
                 continue
-            imported = Imported(program=program, since=before[0].begin, until=border)
+            imported = Imported(program=program, since=old[0].begin, until=border)
             new = (
-                imports.bring(before, imported, writes=not target.dry_run)
+                imports.bring(old, imported, writes=not target.dry_run)
                 if imports
-                else [frozenset(day.found) for day in before]
+                else [frozenset(day.found) for day in old]
             )
-            for day, names in zip(before, new, strict=True):
+            for day, names in zip(old, new, strict=True):
                 _count(totals, day, names)
+
+
+def _check_zone(until: datetime, zone: tzinfo) -> None:
+    """Raise `OldDataError` if an import in another zone ended there: its rows would come a second time."""
+    if until != day_span(day_of(until, zone), zone)[0]:
+        raise OldDataError(
+            tr(
+                "an earlier import was in another time zone than {zone}; set `timezone` to that one again",
+                zone=str(zone),
+            )
+        )
 
 
 def _count(totals: Totals, day: OldDay, new: Collection[str]) -> None:

@@ -182,7 +182,7 @@ def _from_csv(path: Path, wanted: Wanted) -> Iterator[Row | None]:
         columns = [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [])]
         wanted.only = path.stem
         places = wanted.choose(path.stem, columns) or ()
-        rows = csv.reader(file, delimiter=delimiter)
+        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         try:
             for row in rows:
                 if len(row) == len(columns):

@@ -71,7 +71,7 @@ def take_seconds(section: Section, *names: str) -> tuple[str, float | None]:
     """Return the first of these keys, with or without a unit at its end, and its seconds.
 
     The unit may also follow the number. The key is empty unless there is no unit: then these are seconds, and
-    somebody should look at it.
+    somebody should look at it. Less than a second is left where it is.
     """
     for name in names:
         for key in section:
@@ -83,9 +83,12 @@ def take_seconds(section: Section, *names: str) -> tuple[str, float | None]:
             by_text = next((size for size, unit in _UNITS if found and unit.fullmatch(found[2])), None)
             if found is None or (found[2] and by_text is None):
                 continue
-            del section[key]
             size = by_text or by_key
-            return "" if size else key, float(found[1]) * (size or 1.0)
+            seconds = float(found[1]) * (size or 1.0)
+            if seconds < 1:
+                continue
+            del section[key]
+            return "" if size else key, seconds
     return "", None
 
 

@@ -77,14 +77,14 @@ class _Reader:
         name = self._names.get(name, name)
         if name_fault(name):
             raise UnreadableTimeError(tr("the server has no name that can be used"))
-        at = self._time(checked)
+        at = self._time(checked, self._target.now)
         if at > self._target.now + timedelta(minutes=5):
             raise UnreadableTimeError(tr("a time in the future"))
-        lag_s = _seconds(lag) if computed is None else (at - self._time(computed)).total_seconds()
+        lag_s = _seconds(lag) if computed is None else (at - self._time(computed, at)).total_seconds()
         return name, seconds_of(at), lag_s
 
-    def _time(self, value: object) -> datetime:
-        return read_time(value, "iso", zone=self._target.zone, now=self._target.now)
+    def _time(self, value: object, now: datetime) -> datetime:
+        return read_time(value, "iso", zone=self._target.zone, now=now)
 
 
 def _seconds(value: object) -> float:

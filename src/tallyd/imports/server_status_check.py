@@ -31,7 +31,9 @@ def read_config(path: Path) -> OldConfig:
     every = _duration(content, notes, _INTERVALS)
     targets: dict[str, Json] = {}
     for name, server in named(take(content, "servers", "targets", "hosts")[1]):
-        if target := _target(str(name), server, notes):
+        if str(name) in targets:
+            notes.append(tr("{server}: left out; another server has this name", server=str(name)))
+        elif target := _target(str(name), server, notes):
             targets[str(name)] = target
     if not targets:
         raise OldDataError(tr('{file} has no "servers" with addresses', file=path))
@@ -62,7 +64,10 @@ def _target(name: str, server: object, notes: list[str]) -> dict[str, Json] | No
         url = ""
     if not url or name_fault(name):
         notes.append(
-            tr("{server}: left out; its name or address cannot be used, or has a password in it", server=name)
+            tr(
+                "{server}: left out; its name or address cannot be used, or has a password in it",
+                server=name.rpartition("@")[2],  # before it may be a password, if the name is an address
+            )
         )
         return None
     target: dict[str, Json] = {"url": url, **_limits(own, notes)}
@@ -88,7 +93,7 @@ def _limits(section: dict[str, Any], notes: list[str]) -> dict[str, Json]:
 def _duration(section: dict[str, Any], notes: list[str], names: tuple[str, ...]) -> str:
     """Return a duration as a config has it; empty: there is none."""
     key, seconds = take_seconds(section, *names)
-    if seconds is None or seconds < 1:
+    if seconds is None:
         return ""
     text = f"{seconds / 60:.0f}m" if seconds % 60 == 0 else f"{seconds:.0f}s"
     if key:

@@ -64,8 +64,10 @@ def dumped_rows(
                 has_ended = has_ended or blank.startswith(_ENDS)
             elif found["create"]:
                 name = found["made"] or found["madeq"] or found["madeb"]
-                columns[name] = _COLUMN.findall(found["body"])
-                choose(name, [column for column, _ in columns[name]])
+                own = _COLUMN.findall(found["body"])
+                if choose(name, [column for column, _ in own]) is not None and name in columns:
+                    raise _of_two_databases(path, name)
+                columns[name] = own
             elif found["insert"]:
                 name = found["into"] or found["intoq"] or found["intob"]
                 own = columns.get(name, [])
@@ -80,6 +82,12 @@ def dumped_rows(
                 yield from _rows(dump, places, len(own))
         if has_begun and not has_ended:
             raise dump.cut_off()
+
+
+def _of_two_databases(path: Path, name: str) -> OldDataError:
+    return OldDataError(
+        tr("{file} has the table {table} of more than one database; dump one", file=path, table=name)
+    )
 
 
 def _in_another_zone(path: Path) -> OldDataError:

@@ -137,6 +137,8 @@ def open_text(path: Path, *, errors: str = "surrogateescape") -> TextIO:
             os.close(descriptor)
             raise OldDataError(tr("{file} is not a regular file", file=path))
         encoding = "utf-16" if os.pread(descriptor, 2, 0) in _UTF_16 else "utf-8-sig"
+        if encoding == "utf-16" and errors == "surrogateescape":
+            errors = "replace"  # there is no such escape for it
         return os.fdopen(descriptor, encoding=encoding, errors=errors, newline="")
     except OSError as error:
         raise OldDataError(cannot_read(path, error)) from None
