@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 from tallyd.cli.config.schema import json_schema, markdown
+from tallyd.config.document import digest_of_shared, parse_document
 from tallyd.config.kinds import KINDS
 from tallyd.config.load import load
 from tallyd.config.model import Config
@@ -496,3 +498,25 @@ def test_a_wrong_channel_is_named_where_the_file_has_it(
         load(path, environ={})
     (line,) = caught.value.lines()
     assert problem in line
+
+
+MAIN = b'{"pollers": {"a": {"targets_file": "a.json"}, "b": {"targets_file": "b.json"}}}'
+PARTS = (MAIN, b'{"A": {}}', b'{"B": {}}')
+
+
+@pytest.mark.parametrize(
+    ("parts", "zone", "is_same"),
+    [
+        pytest.param((b'{"// ": 1, ' + MAIN[1:], *PARTS[1:]), "UTC", True, id="a comment"),
+        pytest.param((b'{"$schema": "s.json", ' + MAIN[1:], *PARTS[1:]), "UTC", True, id="another schema"),
+        pytest.param(PARTS, "Europe/Berlin", False, id="machines in two time zones"),
+        pytest.param((MAIN, *PARTS[:0:-1]), "UTC", False, id="targets of each other"),
+    ],
+)
+def test_configs_that_do_the_same_have_one_digest(
+    parts: Sequence[bytes], zone: str, *, is_same: bool
+) -> None:
+    def digest(raws: Sequence[bytes], zone: str) -> str:
+        return digest_of_shared([parse_document(raw, Path("c.json"), mode=0) for raw in raws], zone)
+
+    assert (digest(parts, zone) == digest(PARTS, "UTC")) is is_same

@@ -81,18 +81,20 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
     return Document(text, hashlib.sha256(raw).hexdigest(), mode, places)
 
 
-def digest_of_shared(documents: Iterable[Document]) -> str:
-    """Return a digest of a config and its parts, without comments and without the addresses of the machine.
+def digest_of_shared(documents: Iterable[Document], zone: str) -> str:
+    """Return a digest of a config and its parts, which come in order, and of the time zone that is in force.
 
-    It is the same for the configs of two machines that do the same.
+    It is the same for the configs of two machines that do the same: without comments, without the schema and
+    without the addresses of the machine.
     """
     found = [json.loads(document.json) for document in documents]
     for config in found:
+        config.pop("$schema", None)
         for served in ("web", "intake"):
             if isinstance(settings := config.get(served), dict):
                 config[served] = {key: value for key, value in settings.items() if key not in _ADDRESSES}
-    texts = sorted(json.dumps(each, sort_keys=True) for each in found)
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    texts = [json.dumps(each, sort_keys=True) for each in found]
+    return hashlib.sha256("\n".join((*texts, zone)).encode()).hexdigest()
 
 
 def _read_bytes(path: Path) -> tuple[int, bytes]:

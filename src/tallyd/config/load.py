@@ -74,7 +74,10 @@ def config_of(
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
             digest=reader.digest_with(document.digest),
-            shared_digest=digest_of_shared((document, *reader.parts.values())),
+            shared_digest=digest_of_shared(
+                (document, *(reader.parts[part] for part in sorted(reader.parts))),
+                (settings.timezone or host.zone).key or "",
+            ),
             notes=(
                 *reader.notes,
                 *reader.open_files({path.absolute(): document, **reader.parts}, without_password(settings)),

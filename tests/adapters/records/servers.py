@@ -200,6 +200,7 @@ class MariaDb(Server):
                 "mariadb-install-db",
                 "--no-defaults",
                 f"--datadir={self.data}",
+                f"--tmpdir={folder}",  # two at once would delete each other's files
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--skip-name-resolve",

@@ -161,7 +161,8 @@ CONFIGS = AlertKind(
     text=mark(
         "the config on {host} differs from that of the daemon that shares its state, since {since}. After a "
         "takeover, tallyd works by the other config. Copy the right one to the other machine; only the "
-        "addresses of web and intake may differ."
+        "addresses of web and intake may differ. Without `timezone`, the machines must be in "
+        "the same time zone."
     ),
     over=mark("the configs of the daemons that share the state are the same"),
     ends=mark("the configs are the same, or the other daemon has been away for a minute"),
