@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from adapters.records.samples import IN, NOW, visitor_file
@@ -10,6 +12,7 @@ from tallyd.adapters.records.imports import Imports
 from tallyd.contract.imports import Imported, OldDay
 from tallyd.contract.lags import HourCount, LagRow
 from tallyd.contract.passages import seconds_of
+from tallyd.core.errors import RecordsError
 
 FIRST = datetime(2026, 11, 10, tzinfo=UTC)
 BORDER = datetime(2026, 11, 20, tzinfo=UTC)
@@ -50,6 +53,26 @@ def test_a_day_of_a_source_is_stored_once(site: Site) -> None:
         "gate": (2, 1),
     }
     assert site.database.records(poller).imported() == imported
+
+
+def test_two_imports_at_once_store_a_day_once(site: Site) -> None:
+    both, poller = imports_of(site)
+    imported = Imported(program="old", since=FIRST, until=BORDER)
+    days = [old_day(number, *map(str, range(60))) for number in range(5)]
+    begin = threading.Barrier(2)
+
+    def bring() -> None:
+        begin.wait()
+        with suppress(RecordsError):
+            both.bring(days, imported, writes=True)
+
+    threads = [threading.Thread(target=bring) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts = site.database.records(poller).counts(FIRST, BORDER)
+    assert sum(count.n_in for count in counts.values()) == 600
 
 
 def test_what_tallyd_has_counted_begins_where_the_import_ends(site: Site) -> None:

@@ -42,14 +42,16 @@ class Imports:
     def bring(self, days: Sequence[OldDay], imported: Imported, *, writes: bool) -> list[frozenset[str]]:
         """Store what is new of some days, in one transaction; return the new names of each day.
 
-        A name that has counts on a day is not new there. With `writes` false nothing is stored.
+        A name that has counts on a day is not new there. With `writes` false nothing is stored. Of two
+        imports at once, one fails, or sees what the other one has stored.
         """
         with self._access.writing() if writes else self._access.reading() as connection:
+            if writes:  # first: another import waits here
+                self._mark(connection, imported)
             new = [frozenset(day.found) - self._known(connection, day) for day in days]
-            if writes and any(new):
+            if writes:
                 for day, names in zip(days, new, strict=True):
                     self._store(connection, day, names)
-                self._mark(connection, imported)
         return new
 
     def _store(self, connection: Connection, day: OldDay, names: frozenset[str]) -> None:
