@@ -158,6 +158,18 @@ def test_a_backup_waits_for_a_notice_that_is_on_its_way(tmp_path: Path) -> None:
     assert notices(new) == []
 
 
+def test_a_backup_waits_for_the_notice_of_a_mute(tmp_path: Path) -> None:
+    with FakeClock(at("2026-11-20 07:59:30")) as clock:
+        world = World(tmp_path, clock, minutely(Source(below=["50101"])), zone="UTC", top=top())
+        (world.folder / "state" / "locks").mkdir()
+        with world, FileLock(world.folder / "state" / "lock").take():
+            world.run(minutes=1)
+            assert not saved(world.config, clock)[1].is_notifying
+            until = clock.now() + timedelta(hours=1)
+            world.state.notifications.mute("one/*", since=clock.now(), until=until, why="", by="anna")
+            assert saved(world.config, clock)[1].is_notifying
+
+
 def test_a_copy_in_which_a_notice_begins_is_made_again(tmp_path: Path) -> None:
     with FakeClock(at("2026-11-20 07:59:30")) as clock:
         policy = top(escalate=[{"after": "1h", "channels": ["phone"]}])

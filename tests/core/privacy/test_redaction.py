@@ -183,6 +183,18 @@ URLS = {
     ),
     "a lone path": ("https://hc.example/mysecrethook", "GET /mysecrethook 404", "GET *** 404"),
     "token as a user": ("https://abcdefgh12@host.example/", "user abcdefgh12", "user ***"),
+    "a user without a password": ("https://abcdefghij@host.example/", "user abcdefghij", "user ***"),
+    "a user with a password": (
+        "https://abcdefghij:p4ssw0rd@host.example/",
+        "user abcdefghij with p4ssw0rd",
+        "user abcdefghij with ***",
+    ),
+    "a short path": ("https://hc.example/ping", "GET /ping 404", "GET /ping 404"),
+    "a web host that looks like a token": (
+        "https://backup1host/hook12345",
+        "backup1host: /hook12345 not found",
+        "backup1host: *** not found",
+    ),
     "a host that looks like a token": (
         "ntfy://ntfy1.example.org/backup1-topic",
         "ntfy1.example.org timed out: /backup1-topic",
