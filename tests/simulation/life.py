@@ -82,12 +82,12 @@ class Life:
         self.process: Process | None = None
         self.starts = 0
         self.kills = 0
-        self._on_at = self._wrong_at = start
+        self._on_at = self._wrong_at = self._room_at = self._looked_at = start
         self._full_since: datetime | None = None
         """Since when the disk is full, or was, and what is in memory is not all stored yet."""
         self.clock_was_wrong = False
         self.far_ahead: list[tuple[datetime, datetime]] = []
-        """From when to when the clock was further ahead than `keep_days`."""
+        """From the last look before the clock was further ahead than `keep_days` to when it was set right."""
         self.is_whole = chance.random() < 0.3
         self.digest = hashlib.sha256()
         self.auditor = Auditor(self, folder)
@@ -135,7 +135,9 @@ class Life:
         except Killed:
             self._died()
         else:
-            self._full_since = self._full_since if self.perils.is_disk_full else None
+            self._looked_at = self.clock.true_at
+            if not self.perils.is_disk_full and self.clock.true_at - self._room_at > timedelta(minutes=1):
+                self._full_since = None
         self.auditor.look()
 
     def _pass_until_due(self) -> None:
@@ -293,7 +295,7 @@ class Life:
 
     def _on_disk(self) -> timedelta | None:
         self.perils.is_disk_full = not self.perils.is_disk_full
-        self._full_since = self._full_since or self.clock.now()
+        self._full_since, self._room_at = self._full_since or self.clock.now(), self.clock.true_at
         self.say("disk is full" if self.perils.is_disk_full else "disk has room")
         return timedelta(hours=self.chance.choice([0.02, 0.3, 1.5])) if self.perils.is_disk_full else None
 
@@ -354,7 +356,7 @@ class Life:
             return None
         off_s = self.chance.choice([-86400.0, -3600.0, -120.0, 120.0, 3600.0, 40 * 86400.0, 40 * 86400.0])
         self.clock.set(self.clock.true_at + timedelta(seconds=off_s))
-        self._wrong_at = self.clock.true_at
+        self._wrong_at = self._looked_at
         self.say(f"the clock is {off_s:g} s ahead")
         return timedelta(hours=self.chance.choice([0.01, 0.5, 7.0]))
 
