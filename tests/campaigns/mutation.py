@@ -56,6 +56,7 @@ OPTIONS: Final = (
 
 NONSENSE: Final = "(a call lacks an argument)"
 ENDLESS: Final = "(it did not end)"
+LONGEST_CPU_S: Final = 20
 CRASHED: Final = "(pytest crashed)"
 
 
@@ -104,6 +105,7 @@ def _is_over(child: int, limit_s: float) -> bool:
 def _in_fork(items: Sequence[pytest.Item], change: Callable[[], None], folder: str) -> str | None:
     os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = tempfile.tempdir = folder
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (LONGEST_CPU_S, LONGEST_CPU_S))  # a loop without end
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
