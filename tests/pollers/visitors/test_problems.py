@@ -491,6 +491,14 @@ def test_what_is_over_is_not_raised_again_by_its_rows_in_the_ledger() -> None:
         assert watch.look(stored + seconds(later_s), ledger=rows(1, stored)) == ()
 
 
+def test_what_was_rejected_while_the_clock_was_far_ahead_keeps_no_alert_open() -> None:
+    watch = Watch(settings_of())
+    ahead = NOON + timedelta(days=40)
+    assert len(watch.look(ahead, tally=rejected(ahead, "a"), ledger=rows(1, ahead))) == 1
+    assert watch.look(NOON, tally=good(), ledger=rows(1, ahead)) == ()
+    assert watch.look(NOON + seconds(60), ledger=rows(1, ahead)) == ()
+
+
 # ---- what is remembered ------------------------------------------------------------------------------------
 
 

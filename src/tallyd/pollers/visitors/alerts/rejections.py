@@ -59,7 +59,7 @@ def agreed(
         if source in levels:
             own = [row for row in own if row.ingested_at >= _whole(levels[source].since)]
         else:
-            own = [row for row in own if row.ingested_at > recent]
+            own = [row for row in own if recent < row.ingested_at < now + OVER_AFTER]
         if own:
             found[source] = _as_stored(found.get(source), own, are_all=are_all)
         elif are_all:
@@ -100,7 +100,8 @@ def still(levels: Mapping[str, Level], *, now: datetime) -> dict[str, Level]:
     left = {
         source: level
         for source, level in levels.items()
-        if not (level.is_good_again and now - level.last_at >= OVER_AFTER)
+        # A file rejected while the clock was far ahead has a time to come: that keeps no alert open.
+        if not (level.is_good_again and abs(now - level.last_at) >= OVER_AFTER)
     }
     newest = sorted(left, key=lambda source: left[source].last_at, reverse=True)[:MOST_SOURCES]
     return {source: left[source] for source in left if source in newest}
