@@ -175,7 +175,8 @@ class Trace:
         try:
             with Path(f"/proc/{self.pid}/mem").open("rb", buffering=0) as memory:
                 memory.seek(address)
-                return memory.read(4096 - address % 4096).split(b"\0")[0].decode("utf-8", "replace")
+                # Less comes back if the next page is not there. A path may begin on one page and end on it.
+                return memory.read(4096).split(b"\0")[0].decode("utf-8", "replace")
         except (OSError, OverflowError):
             return ""
 
