@@ -188,7 +188,8 @@ class Pair(Park):
                 "SELECT key FROM alert WHERE raised_at IS NOT NULL AND over_at IS NULL"
             ).fetchall()
         # A message that was under way when its leader was frozen arrives late, after what is newer.
-        last = {each.key: each for each in self.chats.heard.get(OPS, ()) if not self._was_cut(each)}
+        heard = sorted(self.chats.heard.get(OPS, ()), key=lambda each: (each.raised_at, each.version))
+        last = {each.key: each for each in heard}
         believed = {key for key, each in last.items() if each.is_open}
         if still or believed:
             raise Violation(f"still open: {still}, {believed}")
