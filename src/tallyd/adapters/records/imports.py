@@ -81,14 +81,16 @@ class Imports:
         found: str | None = connection.scalar(query.where(columns[column] >= first) if first else query)
         return found
 
-    def _imported(self, connection: Connection) -> Imported | None:
+    def _imported(self, connection: Connection, *, locks: bool = False) -> Imported | None:
         columns = IMPORTED.c
         query = select(columns.program, columns.since, columns.until).where(columns.poller == self._poller)
+        query = query.with_for_update() if locks else query
         row = connection.execute(query).one_or_none()
         return row and Imported(program=row[0], since=read_seen(row[1]), until=read_seen(row[2]))
 
     def _mark(self, connection: Connection, imported: Imported) -> None:
-        before = self._imported(connection)
+        # With a lock: the first read without one fixes what MariaDB shows, before the other import ends.
+        before = self._imported(connection, locks=True)
         since = min(imported.since, before.since) if before else imported.since
         until = max(imported.until, before.until) if before else imported.until
         connection.execute(delete(IMPORTED).where(IMPORTED.c.poller == self._poller))
