@@ -36,13 +36,13 @@ from typing import Final
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.mutants import Function, Mutant, mutants_of
+from support.reach import Reach, measure, read
+
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = ROOT / "src/tallyd"
-sys.path.insert(0, str(ROOT / "tests"))
-
-from support.mutants import Function, Mutant, mutants_of  # noqa: E402
-from support.reach import Reach, measure, read  # noqa: E402
-
 ROOMS: Final = ("core", "runs", "storage")
 TESTS: Final = (
     "adapters", "alerting", "cli", "config", "contract", "core", "daemon", "imports", "outbox", "pollers",

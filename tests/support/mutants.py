@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import CodeType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Function: TypeAlias = tuple[str, int]
 """Its qualified name, and the line of its first decorator or `def`."""
 
-OPERATORS: Final[Mapping[type[ast.AST], Callable[[], ast.AST]]] = {
+OPERATORS: Final[Mapping[type[ast.AST], Callable[[], Any]]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -202,12 +202,12 @@ class _Finder(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         for place, each in enumerate(node.ops):
             new = copy.copy(node)
-            new.ops = [*node.ops[:place], OPERATORS[type(each)](), *node.ops[place + 1 :]]  # type: ignore[list-item]
+            new.ops = [*node.ops[:place], OPERATORS[type(each)](), *node.ops[place + 1 :]]
             self._add(node, new)
         self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        self._add(node, ast.BoolOp(OPERATORS[type(node.op)](), node.values))  # type: ignore[arg-type]
+        self._add(node, ast.BoolOp(OPERATORS[type(node.op)](), node.values))
         for place in range(len(node.values)):
             self._add(node, ast.BoolOp(node.op, [*node.values[:place], *node.values[place + 1 :]]))
         self.generic_visit(node)
@@ -223,7 +223,7 @@ class _Finder(ast.NodeVisitor):
             for each in (node.left, node.right)
         )
         if type(node.op) in OPERATORS and not is_text:
-            self._add(node, ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right))  # type: ignore[arg-type]
+            self._add(node, ast.BinOp(node.left, OPERATORS[type(node.op)](), node.right))
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
