@@ -23,7 +23,8 @@ from tallyd.adapters.records.hosts import read_hosts
 from tallyd.adapters.records.imports import Imports
 from tallyd.adapters.records.ingest import in_ledger, plan, write_counts, write_ledger
 from tallyd.adapters.records.retention import forget_files, forget_passages
-from tallyd.adapters.records.server_checks import CheckStore, forget_lags, read_hours, read_lags, sum_hours
+from tallyd.adapters.records.server_checks import CheckStore
+from tallyd.adapters.records.server_history import forget_lags, read_hours, read_lags, sum_hours
 from tallyd.adapters.records.tables import INGESTED_FILE, INSIDE_CORRECTION, PASSAGE_MINUTE
 from tallyd.contract.arrivals import Arrival, Came
 from tallyd.contract.corrections import Correction
