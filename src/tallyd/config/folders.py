@@ -49,13 +49,13 @@ def digest_of_url(url: str) -> str:
     """Return the real path of a SQLite file, or a digest of another URL, which may hold a password."""
     if url.startswith(_SQLITE):
         return os.path.realpath(url.removeprefix(_SQLITE))
-    return _slow_digest(url)
+    return slow_digest(url)
 
 
-@lru_cache(maxsize=4)  # a config is loaded again and again, with the same URLs
-def _slow_digest(url: str) -> str:
-    # Slow: a short password could be guessed from a fast one.
-    return hashlib.scrypt(url.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
+@lru_cache(maxsize=4)  # a config is loaded again and again, with the same texts
+def slow_digest(text: str) -> str:
+    """Return a digest (hex) of a text with secrets: a short password could be guessed from a fast one."""
+    return hashlib.scrypt(text.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
 
 
 def report_dirs(reports: Mapping[str, Report], data_dir: Path) -> dict[str, Path]:
