@@ -272,6 +272,25 @@ def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(tmp
         assert {row.outcome for row in world.history()} == {"taken"}
 
 
+def test_what_was_due_while_the_clock_was_further_ahead_than_keep_days_is_recorded_as_missed(
+    tmp_path: Path,
+) -> None:
+    poller = kept(5, FakePoller(daily("08:00", "09:00", "10:00")))
+    with FakeClock(at("2026-11-01 07:59")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(hours=24 * 2, least_s=900)
+        clock.set(clock.now() + timedelta(days=40))
+        world.run(minutes=90)
+        clock.set(clock.now() - timedelta(days=40))
+        world.run(hours=2)
+        of_the_day = {row.slot: row.outcome for row in world.history() if str(row.slot) > "2026-11-03"}
+        slots = [f"2026-11-03T{hour}:00:00[Europe/Berlin]" for hour in ("08", "09", "10")]
+        assert {slot: of_the_day.get(slot) for slot in slots} == {
+            slots[0]: "missed",
+            slots[1]: "missed",
+            slots[2]: "taken",
+        }
+
+
 # -- nothing to do -----------------------------------------------------------------------------------------
 
 

@@ -266,7 +266,7 @@ class Auditor:
         first = max(min(self._since.values()), now - KEPT)
         when = At(tuple(sorted(self._since)))
         for name, at in expected_slots(when, BERLIN, after=first, until=now - timedelta(minutes=5)).items():
-            is_due = at > self._since[datetime.fromisoformat(name).time()] and not self._is_far_ahead(at)
+            is_due = at > self._since[datetime.fromisoformat(name).time()]
             if name not in ended and is_due:
                 raise Violation(f"the slot {name} was lost in silence")
         settings: Any = self._life.process.config.settings if self._life.process else None
@@ -275,13 +275,9 @@ class Auditor:
         at_s = (max(self._first_at or now, now - KEPT).timestamp() // every_s + 1) * every_s
         while at_s < now.timestamp() - 300:
             at = datetime.fromtimestamp(at_s, UTC)
-            if at.isoformat() not in grid and not self._is_far_ahead(at):
+            if at.isoformat() not in grid:
                 raise Violation(f"the report of {at.isoformat()} was lost in silence")
             at_s += every_s
-
-    def _is_far_ahead(self, at: datetime) -> bool:
-        """Whether by the clock it was so late then that what was due then is no longer kept."""
-        return any(begin <= at <= end for begin, end in self._life.far_ahead)
 
     def _check_files(self, db: sqlite3.Connection) -> None:
         rows = {

@@ -82,12 +82,10 @@ class Life:
         self.process: Process | None = None
         self.starts = 0
         self.kills = 0
-        self._on_at = self._wrong_at = self._room_at = self._looked_at = start
+        self._on_at = self._room_at = start
         self._full_since: datetime | None = None
         """Since when the disk is full, or was, and what is in memory is not all stored yet."""
         self.clock_was_wrong = False
-        self.far_ahead: list[tuple[datetime, datetime]] = []
-        """From the last look before the clock was further ahead than `keep_days` to when it was set right."""
         self.is_whole = chance.random() < 0.3
         self.digest = hashlib.sha256()
         self.auditor = Auditor(self, folder)
@@ -135,7 +133,6 @@ class Life:
         except Killed:
             self._died()
         else:
-            self._looked_at = self.clock.true_at
             if not self.perils.is_disk_full and self.clock.true_at - self._room_at > timedelta(minutes=1):
                 self._full_since = None
         self.auditor.look()
@@ -351,26 +348,20 @@ class Life:
     def _on_clock(self) -> timedelta | None:
         self.clock_was_wrong = True
         if abs(self.clock.ahead_s) > 1:
-            self._set_right()
+            self.clock.set(self.clock.true_at)
             self.say("the clock is right again")
             return None
         off_s = self.chance.choice([-86400.0, -3600.0, -120.0, 120.0, 3600.0, 40 * 86400.0, 40 * 86400.0])
         self.clock.set(self.clock.true_at + timedelta(seconds=off_s))
-        self._wrong_at = self._looked_at
         self.say(f"the clock is {off_s:g} s ahead")
         return timedelta(hours=self.chance.choice([0.01, 0.5, 7.0]))
-
-    def _set_right(self) -> None:
-        if self.clock.ahead_s > 30 * 86400:
-            self.far_ahead.append((self._wrong_at, self.clock.true_at))
-        self.clock.set(self.clock.true_at)
 
     def _on_boot(self) -> None:
         """The power fails, and the clock begins in the past until it is set a minute later."""
         self.clock_was_wrong = True
         if self.process is not None:
             self._died(off_s=20.0)
-        self._set_right()
+        self.clock.set(self.clock.true_at)
         self.clock.boot()
         self.clock.set(self.clock.true_at - timedelta(days=400))
         self.say("boot, 400 days in the past")
@@ -411,7 +402,7 @@ class Life:
         perils = self.perils
         perils.kill_in, perils.is_disk_full, perils.are_records_away = None, False, False
         perils.is_out_full, perils.lose_commit, perils.commit_s = False, False, 0.0
-        self._set_right()
+        self.clock.set(self.clock.true_at)
         self.config.count_often()
         self._on_at = min(self._on_at, self.clock.true_at + timedelta(seconds=30))
         self._quiet(hours=2)
