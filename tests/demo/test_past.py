@@ -33,6 +33,7 @@ from tallyd.demo.past.visits import totals, visits_of
 from tallyd.demo.past.writer import write_past
 from tallyd.demo.world.crowd import HOSTS, QUIET_HOST
 from tallyd.demo.world.people import MEMBERS, OUT, READY, WITHOUT_STATUS
+from tallyd.reporting.chapters import Wanted, read_chapters
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 14, 7, 33, tzinfo=BERLIN).astimezone(UTC)
@@ -282,3 +283,25 @@ def test_it_can_be_written_at_any_time_of_a_day(tmp_path: Path) -> None:
             assert state.alerts.all() == {}, listed(list(state.alerts.all()))
         finally:
             state.close()
+
+
+@pytest.mark.parametrize(
+    ("poller", "options"),
+    [
+        pytest.param("divera", {}, id="divera"),
+        pytest.param("divera", {"fulfilment": "yes"}, id="fulfilment"),
+        pytest.param("visitors", {}, id="visitors"),
+        pytest.param("servers", {}, id="servers"),
+        pytest.param("servers", {"target": "PROD"}, id="target"),
+    ],
+)
+def test_a_report_may_name_each_table_that_there_is(
+    past: Written, poller: str, options: dict[str, str]
+) -> None:
+    known = past.config.settings.pollers[poller].known("table", options, poller=poller)
+    assert known is not None
+    for by in ("", "day"):
+        for start in ("2026-10-30", "2026-11-19"):
+            wanted = Wanted(start=start, end="2026-11-19", poller=poller, by=by, options=options)
+            (chapter,), _ = read_chapters(past.config, wanted, NOW)
+            assert {table.key for table in chapter.tables} <= {*known}

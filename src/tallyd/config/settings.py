@@ -28,7 +28,15 @@ from tallyd.settings.top import (
     OutSettings,
     StateSettings,
 )
-from tallyd.settings.types import FolderPath, Strict, Zone, not_at_top, not_in_config, wrong, wrong_each
+from tallyd.settings.types import (
+    FolderPath,
+    Strict,
+    Zone,
+    did_you_mean,
+    not_at_top,
+    wrong,
+    wrong_each,
+)
 from tallyd.settings.web import WebSettings
 
 if TYPE_CHECKING:
@@ -139,13 +147,21 @@ def _problems_of_report(
     for number, name in enumerate(report.pollers):
         if name not in pollers:
             yield ("pollers", number), str(not_at_top("poller", name, tuple(pollers)))
-    asked = [pollers[name] for name in report.pollers or pollers if name in pollers]
+    asked = {name: pollers[name] for name in report.pollers or pollers if name in pollers}
     need = all if report.pollers else any  # those that are not named are left out
-    for option in report.wanted_options:
+    options = report.wanted_options
+    for option in options:
         kinds = listed([kind for kind, each in BY_KIND.items() if option in each.options()])
-        if asked and not need(option in each.options() for each in asked):
+        if asked and not need(option in each.options() for each in asked.values()):
             yield (option,), f"is only for pollers of kind {kinds}; name them in `pollers`"
-    groups = [each.group_members() for each in asked if "group" in each.options()]
-    if report.group and groups and all(groups) and not need(report.group in each for each in groups):
-        known = tuple(dict.fromkeys(name for each in groups for name in each))
-        yield ("group",), f"no poller of this report has such a group{not_in_config(report.group, known)}"
+    if report.table:
+        options = {**options, "table": report.table}
+    knowing = [name for name, each in asked.items() if {*report.wanted_options} <= {*each.options()}]
+    for option, value in options.items():
+        known = {name: asked[name].known(option, options, poller=name) for name in knowing}
+        lacking = [name for name, values in known.items() if values is not None and value not in values]
+        if lacking and not need(name not in lacking for name in knowing):
+            whose = f"{lacking[0]} has no such" if report.pollers else "no poller of this report has such a"
+            there_are = tuple(dict.fromkeys(each for name in lacking for each in known[name] or ()))
+            hint = did_you_mean(value, there_are) or f"; there is: {', '.join(there_are) or 'none'}"
+            yield (option,), f"{whose} {option}{hint}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from tallyd.contract.board import Asked, Past
 from tallyd.core.alerts.incident_states import incident_shares, incident_timeline
@@ -20,6 +21,9 @@ from tallyd.core.states import Timeline
 from tallyd.core.stored import LastReading, StoredReading
 from tallyd.core.timeline import SHARES, borders_of
 from tallyd.settings.pollers import PollerSettings
+
+TABLES_OF_ALL: Final = ("states", "incidents")
+"""The keys of the tables that the daemon adds to the past board of every poller."""
 
 
 class PollerBoards(PollerSettings):
@@ -94,6 +98,15 @@ class PollerBoards(PollerSettings):
     def options(cls) -> tuple[str, ...]:
         """Return the options of `past_board` beside the days: of `source`, `group`, `target`."""
         return ()
+
+    def known(self, option: str, options: Mapping[str, str], *, poller: str) -> Collection[str] | None:
+        """Return the values of an option that the config has; None: only what is stored can tell.
+
+        `table` is an option, too: the keys of all tables that `past_board` can have. `options` are all that
+        are asked for, of a poller with that name.
+        """
+        del options, poller
+        return (*TABLES_OF_ALL, "readings", "time_of_day", "missed") if option == "table" else None
 
     @classmethod
     def default_days(cls, by: By | None) -> int:

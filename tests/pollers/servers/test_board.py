@@ -351,7 +351,7 @@ def test_a_group_has_its_targets_and_their_items_alone(by: By | None) -> None:
 UNFIT = {
     "near": (OF_GROUPS, {"group": "shopp"}, 'no group "shopp" in the config; did you mean "shop"?'),
     "far": (OF_GROUPS, {"group": "x"}, "; there is: shop, jobs"),
-    "none": (poller("PROD"), {"group": "x"}, "; no target has one"),
+    "none": (poller("PROD"), {"group": "x"}, "; there is none"),
     "of another": (OF_GROUPS, {"group": "jobs", "target": "PROD"}, '"PROD" is not in the group "jobs"'),
 }
 

@@ -126,9 +126,14 @@ def names_of(requirements: Iterable[Requirement], names: Mapping[str, str]) -> d
     }
 
 
+def statuses_in(written: str) -> tuple[str, ...]:
+    """Return the parts of a sum such as `50101+50102`, each once."""
+    return tuple(dict.fromkeys(filter(None, _BETWEEN.split(written))))
+
+
 def _sum_of(written: str, names: Mapping[str, str], requirements: Sequence[Requirement]) -> Group | None:
     """Return these statuses together, with the limit of the requirement that adds up just these."""
-    chosen = tuple(dict.fromkeys(filter(None, _BETWEEN.split(written))))
+    chosen = statuses_in(written)
     known = {*names, *(status for each in requirements for status in each.statuses)}
     unknown = next((each for each in chosen if each not in known), None)
     if unknown:

@@ -209,6 +209,11 @@ def _by(by: By, found: Sequence[RequirementSlots]) -> Table:
     )
 
 
+def weekly_key(requirement: str) -> str:
+    """Return the key of the table of a requirement, by its id."""
+    return f"weekly_share:{requirement}"
+
+
 def _weekly(found: Iterable[RequirementSlots]) -> tuple[Heatmap, ...]:
     """Return the shares of each requirement by weekday and time of day."""
     return tuple(
@@ -217,7 +222,7 @@ def _weekly(found: Iterable[RequirementSlots]) -> tuple[Heatmap, ...]:
                 ((slot.local, slot.verdict) for slot in each.slots),
                 _share,
                 title=tr("{requirement}: share met by weekday and time of day", requirement=each.name),
-                key=f"weekly_share:{each.id}",
+                key=weekly_key(each.id),
                 unit="share",
                 nothing=translation(_NOTHING),
             ),

@@ -7,13 +7,14 @@ statuses: `parse.py` drops everything about a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from tallyd.contract.board import Asked, Past
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
+from tallyd.contract.poller_boards import TABLES_OF_ALL
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.errors import SourceError
@@ -25,7 +26,7 @@ from tallyd.core.panels import Board, StateTimeline
 from tallyd.core.questions import Question, words
 from tallyd.core.reading import Facts, Json, Problem, Reading, Slot
 from tallyd.core.schedule.timetable import At
-from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, names_of
+from tallyd.pollers.divera.board import GROUP, chosen_group, entry_of, names_of, statuses_in
 from tallyd.pollers.divera.client import Answer, ask, is_users_url, pull_params, pull_url_of
 from tallyd.pollers.divera.counting import hide_qualifications, hide_small
 from tallyd.pollers.divera.fulfilment import judged, slot_local
@@ -33,6 +34,7 @@ from tallyd.pollers.divera.fulfilment_board import (
     FULFILMENT,
     RequirementSlots,
     fulfilment_board,
+    weekly_key,
     with_fulfilment,
     with_requirements,
 )
@@ -207,6 +209,20 @@ class DiveraPoller(DiveraSettings):
     def options(cls) -> tuple[str, ...]:
         """Return the options of the past board: what to count together, fulfilment instead of numbers."""
         return (GROUP, FULFILMENT)
+
+    def known(self, option: str, options: Mapping[str, str], *, poller: str) -> Collection[str] | None:
+        """Return the requirements or the tables. Any status may be in the readings."""
+        requirements = [each.id for each in self.at_least]
+        if option == GROUP:
+            are_statuses = all(map(STATUS_ID.fullmatch, statuses_in(options[GROUP])))
+            return None if are_statuses and not options.get(FULFILMENT) else requirements
+        if option == "table":
+            judged = ("requirements", *(weekly_key(each) for each in requirements)) if requirements else ()
+            if options.get(FULFILMENT):
+                return (*TABLES_OF_ALL, *judged, "fulfilment")
+            counted = super().known(option, options, poller=poller) or ()
+            return (*counted, "weekly", *(("vehicles",) if self.vehicles else ()), *judged)
+        return None
 
     def past_board(self, past: Past, asked: Asked) -> Board:
         """Return the days that were asked for: a group of statuses, and how often requirements were met."""

@@ -5,9 +5,10 @@ On many hosts it is split: collectors have an inbox and sweep it; a centre has n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.arrivals import Arrival
@@ -17,6 +18,7 @@ from tallyd.contract.delivery import Accepted, Refused
 from tallyd.contract.growth import READING_BYTES, Growth
 from tallyd.contract.job import Job
 from tallyd.contract.poller import Found
+from tallyd.contract.poller_boards import TABLES_OF_ALL
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.alerts.alert_kind import AlertKind
 from tallyd.core.alerts.run_alerts import UNSENT
@@ -193,6 +195,18 @@ class VisitorsPoller(VisitorsSettings):
     def options(cls) -> tuple[str, ...]:
         """Return the options of the past board."""
         return (SOURCE, GROUP)
+
+    def known(self, option: str, options: Mapping[str, str], *, poller: str) -> Collection[str] | None:
+        """Return the groups, the sources or the tables. Without `sources`, any may deliver."""
+        del options
+        match option:
+            case "source":
+                own, members = self.source or poller, chain.from_iterable(self.groups.values())
+                return dict.fromkeys((*self.sources, own, *members)) if self.sources else None
+            case "table":
+                return (*TABLES_OF_ALL, "visits", "corrections", "week_before", "month")
+            case _:
+                return self.groups
 
     @classmethod
     def default_days(cls, by: By | None) -> int:

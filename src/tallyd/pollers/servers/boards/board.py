@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from tallyd.contract.board import AskedError
+from tallyd.contract.unknown_names import no_group
 from tallyd.core.language.formats import span
 from tallyd.core.language.messages import mark, tr, translation
 from tallyd.core.panels import Board, Cell, Choice, Column, Gap, Stat, Table
@@ -28,7 +29,6 @@ from tallyd.pollers.servers.boards.checks_table import (
 from tallyd.pollers.servers.boards.lag_history import Checks
 from tallyd.pollers.servers.freshness import BY_SERIOUSNESS, Known
 from tallyd.pollers.servers.targets.target import Target
-from tallyd.settings.types import nearest
 
 GROUP: Final = "group"
 MOST_BARS: Final = 50
@@ -226,17 +226,7 @@ def choices_of(targets: Sequence[str], groups: Sequence[str]) -> tuple[Choice, .
 def chosen_targets(members: Mapping[str, Collection[str]], group: str, target: str) -> Sequence[str]:
     """Return the targets of a group. Raises `AskedError` if there is none, or a `target` is of another."""
     if group not in members:
-        near = nearest(group, tuple(members))
-        raise AskedError(
-            tr(
-                'there is no group "{group}" in the config[; did you mean "{near}"?][; there is: {known}]'
-                "{none:; no target has one}",
-                group=visible(group),
-                near=visible(near),
-                known="" if near else ", ".join(map(visible, members)),
-                none=None if members else 1,
-            )
-        )
+        raise no_group(group, tuple(members))
     if target and target.partition("/")[0] not in members[group]:
         raise AskedError(
             tr(

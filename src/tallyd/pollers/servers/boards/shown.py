@@ -10,6 +10,7 @@ from typing import Final
 
 from tallyd.contract.board import Asked, AskedError, Past
 from tallyd.contract.passages import seen_text
+from tallyd.contract.poller_boards import TABLES_OF_ALL
 from tallyd.core.alerts.incidents import Incident
 from tallyd.core.errors import RecordsError
 from tallyd.core.language.formats import clock
@@ -249,6 +250,18 @@ class ServersShown(ServersSettings):
     def options(cls) -> tuple[str, ...]:
         """Return that a group or one target can be asked for."""
         return (GROUP, "target")
+
+    def known(self, option: str, options: Mapping[str, str], *, poller: str) -> Collection[str] | None:
+        """Return the groups, the targets of the group, or the tables; an item may be there or not."""
+        del poller
+        target, group = options.get("target", ""), options.get(GROUP)
+        match option:
+            case "target":
+                return [each.name for each in self.with_items((target,)) if group in (None, each.group)]
+            case "table":
+                return (*TABLES_OF_ALL, *(("checks", "lag") if target else ("targets",)))
+            case _:
+                return self.group_members()
 
     @classmethod
     def default_days(cls, by: By | None) -> int:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.contract.arrivals import Arrival
 from tallyd.contract.board import Asked, AskedError
+from tallyd.contract.unknown_names import no_group, no_source
 from tallyd.core.hosts import short_names
 from tallyd.core.language.formats import clock
 from tallyd.core.language.messages import mark, tr
@@ -33,7 +34,6 @@ from tallyd.pollers.visitors.boards.columns import (
     source_column,
     ways,
 )
-from tallyd.pollers.visitors.boards.unknown_names import no_group, no_source
 from tallyd.pollers.visitors.boards.visits import Minute, days_of, has_records, put_together
 from tallyd.pollers.visitors.boards.visits_chart import notes, said, visits_chart
 from tallyd.pollers.visitors.corrections import corrections_table, signed
