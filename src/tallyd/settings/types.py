@@ -141,7 +141,8 @@ def parse_time_of_day(written: object) -> time:
     if not isinstance(written, str) or not (found := _TIME_OF_DAY.fullmatch(written)):
         shown = written if isinstance(written, str) and len(written) <= 12 else None
         text = english(
-            '["{text}" ]is not a time of day; write HH:MM or HH:MM:SS, from 00:00 (midnight) to 23:59:59', text=shown
+            '["{text}" ]is not a time of day; write HH:MM or HH:MM:SS, from 00:00 (midnight) to 23:59:59',
+            text=shown,
         )
         raise wrong(text)
     return time(int(found[1]), int(found[2]), int(found[3] or 0))
