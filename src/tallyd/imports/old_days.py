@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, tzinfo
 from sqlite3 import Connection, connect
@@ -10,9 +10,12 @@ from typing import Final
 
 from tallyd.adapters.records.database import Database
 from tallyd.contract.imports import Imported, OldDay
-from tallyd.core.language.messages import tr
+from tallyd.core.language.messages import tr, translated
 from tallyd.core.schedule.days import day_of, day_span
 from tallyd.imports.values import OldDataError, Target, Totals
+from tallyd.imports.wanted import Row
+from tallyd.pollers.servers.computed_time import UnreadableTimeError
+from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError
 
 _AT_ONCE: Final = 20_000
 """Counts in one transaction."""
@@ -26,6 +29,18 @@ def scratch(columns: str) -> Connection:
         f"CREATE TABLE old ({columns}) WITHOUT ROWID"
     )
     return connection
+
+
+def read_all(rows: Iterable[Row | None], add: Callable[[Row], None], totals: Totals) -> None:
+    """Call `add` with each row; those that it cannot read are in the totals, by their numbers."""
+    for number, row in enumerate(rows, start=1):
+        if row is None:
+            totals.reject(tr("row {number}", number=number), tr("another number of columns"))
+            continue
+        try:
+            add(row)
+        except (BadTimeError, UnreadableTimeError) as error:
+            totals.reject(tr("row {number}", number=number), translated(str(error)))
 
 
 def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, program: str, zone: tzinfo) -> None:

@@ -12,13 +12,14 @@ from typing import Final
 from tallyd.contract.imports import OldDay
 from tallyd.contract.lags import HourCount, held, hour_of
 from tallyd.contract.passages import instant_of, seconds_of
-from tallyd.core.language.messages import tr, translated
+from tallyd.core.language.messages import tr
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.imports.old_days import bring_days, scratch
-from tallyd.imports.old_tables import Row, Wanted, read_rows
+from tallyd.imports.old_days import bring_days, read_all, scratch
+from tallyd.imports.old_tables import read_rows
 from tallyd.imports.old_yaml import read_yaml
 from tallyd.imports.server_status_check import PROGRAM, database
 from tallyd.imports.values import OldDataError, Target, Totals
+from tallyd.imports.wanted import Row, Wanted
 from tallyd.pollers.servers.computed_time import UnreadableTimeError, read_time
 from tallyd.pollers.servers.freshness import Known, Limits, check_result_of, follow
 from tallyd.pollers.servers.poller import ServersPoller
@@ -50,11 +51,7 @@ def bring_data(old: str, target: Target) -> Totals:
     )
     reader = _Reader(poller, target)
     with closing(_Checks()) as checks:
-        for number, row in enumerate(read_rows(old, wanted), start=1):
-            try:
-                checks.add(*reader.read(row))
-            except UnreadableTimeError as error:
-                totals.reject(tr("row {number}", number=number), translated(str(error)))
+        read_all(read_rows(old, wanted), lambda row: checks.add(*reader.read(row)), totals)
         checks.flush()
         totals.known += checks.repeats
         bring_days(_days(checks, poller, target), target, totals, program=PROGRAM, zone=UTC)
@@ -68,10 +65,8 @@ class _Reader:
         self._target = target
         self._names = {own.url: name for name, own in poller.targets.items() if own.url}
 
-    def read(self, row: Row | None) -> tuple[str, int, float]:
+    def read(self, row: Row) -> tuple[str, int, float]:
         """Return server, second of the check, and lag. Raises `UnreadableTimeError` with what is wrong."""
-        if row is None:
-            raise UnreadableTimeError(tr("another number of columns"))
         server, checked, computed, lag = row
         name = str(server if server is not None else "").strip()
         name = self._names.get(name, name)

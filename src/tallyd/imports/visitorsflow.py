@@ -17,12 +17,13 @@ from urllib.parse import quote
 
 from tallyd.contract.imports import OldDay
 from tallyd.contract.passages import IN, OTHER, OUT, instant_of, seconds_of
-from tallyd.core.language.messages import tr, translated
+from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
 from tallyd.core.schedule.days import day_of, day_span
-from tallyd.imports.old_days import bring_days, scratch
-from tallyd.imports.old_tables import Row, Wanted, read_rows
+from tallyd.imports.old_days import bring_days, read_all, scratch
+from tallyd.imports.old_tables import read_rows
 from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, read_text
+from tallyd.imports.wanted import Row, Wanted
 from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError, Minutes
 from tallyd.pollers.visitors.ingest.shape import Shape
 from tallyd.pollers.visitors.poller import VisitorsPoller
@@ -164,11 +165,7 @@ def bring_data(old: str, target: Target) -> Totals:
     ways = {str(poller.directions.way_in): IN, str(poller.directions.way_out): OUT}
     reader = _Reader(target, ways, own=poller.source or target.task.poller)
     with closing(_Counts()) as counts:
-        for number, row in enumerate(rows, start=1):
-            try:
-                counts.add(*reader.read(row))
-            except BadTimeError as error:
-                totals.reject(tr("row {number}", number=number), translated(str(error)))
+        read_all(rows, lambda row: counts.add(*reader.read(row)), totals)
         bring_days(counts.days(target), target, totals, program=PROGRAM, zone=target.zone)
     return totals
 
@@ -182,10 +179,8 @@ class _Reader:
         self._own = own
         self._sources: dict[object, str] = {}
 
-    def read(self, row: Row | None) -> tuple[int, str, int]:
+    def read(self, row: Row) -> tuple[int, str, int]:
         """Return second, source and way. Raises `BadTimeError` with the rule that the row breaks."""
-        if row is None:
-            raise BadTimeError(tr("another number of columns"))
         state, time, ip = row
         way = self._ways.get(str(state))
         if way is None:
