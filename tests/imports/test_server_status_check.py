@@ -130,6 +130,19 @@ def test_a_second_time_adds_nothing_and_a_later_one_the_new_days(tmp_path: Path,
     assert {name: count.checks for name, count in stored(path)[0].items()} == {"PROD": 180, "TEST": 9}
 
 
+def test_an_import_in_another_time_zone_is_refused(tmp_path: Path, said: Said) -> None:
+    """Rows that are some hours earlier are partly of a day that had no checks: these would come twice."""
+    path, old = configured(tmp_path), full(tmp_path / "old.csv", ROWS)
+    imported(path, old)
+    before = stored(path)
+    path.write_text(path.read_text().replace("Europe/Berlin", "America/Lima"))
+    said()
+    assert imported(path, old) == 1
+    assert "in another time zone than America/Lima; set `timezone` to Europe/Berlin again" in said()[1]
+    assert stored(path) == before
+    assert imported(path, old, dry_run=True) == 1
+
+
 def test_from_the_first_day_that_tallyd_has_checked_on_all_is_left_to_it(tmp_path: Path, said: Said) -> None:
     path = configured(tmp_path)
     (tmp_path / "state").mkdir()

@@ -11,9 +11,13 @@ from tallyd.contract.passages import MinuteCount
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What is before `until` was counted by `program`, from `since` on; what is later, by tallyd itself."""
+    """What is before `until` was counted by `program`, from `since` on; what is later, by tallyd itself.
+
+    Times without a zone were read as those of `zone`.
+    """
 
     program: str
+    zone: str
     since: datetime
     until: datetime
 

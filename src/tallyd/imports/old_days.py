@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from sqlite3 import Connection, connect
 from typing import Final
 
@@ -52,7 +52,7 @@ def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, progra
         is_there = not target.dry_run or database.has_tables()
         imports = database.imports(target.task.poller) if is_there else None
         if imports and (before := imports.imported()):
-            _check_zone(before.until, zone)
+            _check_zone(before.zone, str(target.zone))
         own_since = imports.own_since() if imports else None
         border = day_span(day_of(min(target.now, own_since or target.now), zone), zone)[0]
         for some in _batches(days):
@@ -60,7 +60,7 @@ def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, progra
             totals.left += sum(sum(day.found.values()) for day in some if day.begin >= border)
             if not old:
                 continue
-            imported = Imported(program=program, since=old[0].begin, until=border)
+            imported = Imported(program=program, zone=str(target.zone), since=old[0].begin, until=border)
             new = (
                 imports.bring(old, imported, writes=not target.dry_run)
                 if imports
@@ -70,13 +70,14 @@ def bring_days(days: Iterable[OldDay], target: Target, totals: Totals, *, progra
                 _count(totals, day, names)
 
 
-def _check_zone(until: datetime, zone: tzinfo) -> None:
-    """Raise `OldDataError` if an import in another zone ended there: its rows would come a second time."""
-    if until != day_span(day_of(until, zone), zone)[0]:
+def _check_zone(before: str, now: str) -> None:
+    """Raise `OldDataError` if they differ: rows would be of other days, and some would come a second time."""
+    if before != now:
         raise OldDataError(
             tr(
-                "an earlier import was in another time zone than {zone}; set `timezone` to that one again",
-                zone=str(zone),
+                "an earlier import was in another time zone than {zone}; set `timezone` to {old} again",
+                zone=now,
+                old=before,
             )
         )
 

@@ -64,7 +64,8 @@ CREATE TABLE server_hour (
 ) WITHOUT ROWID""",
     """
 CREATE TABLE imported (
-  poller TEXT NOT NULL PRIMARY KEY, program TEXT NOT NULL, since TEXT NOT NULL, until TEXT NOT NULL
+  poller TEXT NOT NULL PRIMARY KEY, program TEXT NOT NULL, zone TEXT NOT NULL, since TEXT NOT NULL,
+  until TEXT NOT NULL
 ) WITHOUT ROWID""",
     """
 CREATE TABLE arrival (

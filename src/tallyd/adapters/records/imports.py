@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, case, func, insert, literal, select, update
+from sqlalchemy.exc import DBAPIError
 
 from tallyd.adapters.records.bulk_insert import add_minutes
+from tallyd.adapters.records.engine.errors import is_conflict
 from tallyd.adapters.records.engine.transactions import Access
 from tallyd.adapters.records.server_checks import put_checks
 from tallyd.adapters.records.tables import IMPORTED, PASSAGE_MINUTE, SERVER_HOUR
 from tallyd.contract.imports import Imported, OldDay
 from tallyd.contract.passages import read_seen, seen_text
+from tallyd.core.errors import RecordsError
+from tallyd.core.language.messages import english
 
 _COUNTS: Final = ((PASSAGE_MINUTE, "minute", "source"), (SERVER_HOUR, "hour", "server"))
 """The tables that are kept for ever, with the columns of the time and of the name."""
@@ -45,14 +49,18 @@ class Imports:
         A name that has counts on a day is not new there. With `writes` false nothing is stored. Of two
         imports at once, one fails, or sees what the other one has stored.
         """
-        with self._access.writing() if writes else self._access.reading() as connection:
-            if writes:  # first: another import waits here
-                self._mark(connection, imported)
-            new = [frozenset(day.found) - self._known(connection, day) for day in days]
-            if writes:
-                for day, names in zip(days, new, strict=True):
-                    self._store(connection, day, names)
+        if not writes:
+            with self._access.reading() as connection:
+                return self._new(connection, days)
+        with self._access.explaining(), self._access.writing_raw() as connection:
+            self._mark(connection, imported)  # first: another import waits here
+            new = self._new(connection, days)
+            for day, names in zip(days, new, strict=True):
+                self._store(connection, day, names)
         return new
+
+    def _new(self, connection: Connection, days: Sequence[OldDay]) -> list[frozenset[str]]:
+        return [frozenset(day.found) - self._known(connection, day) for day in days]
 
     def _store(self, connection: Connection, day: OldDay, names: frozenset[str]) -> None:
         minutes = {key: count for key, count in day.minutes.items() if key[1] in names}
@@ -81,18 +89,35 @@ class Imports:
         found: str | None = connection.scalar(query.where(columns[column] >= first) if first else query)
         return found
 
-    def _imported(self, connection: Connection, *, locks: bool = False) -> Imported | None:
+    def _imported(self, connection: Connection) -> Imported | None:
         columns = IMPORTED.c
-        query = select(columns.program, columns.since, columns.until).where(columns.poller == self._poller)
-        query = query.with_for_update() if locks else query
-        row = connection.execute(query).one_or_none()
-        return row and Imported(program=row[0], since=read_seen(row[1]), until=read_seen(row[2]))
+        query = select(columns.program, columns.zone, columns.since, columns.until)
+        row = connection.execute(query.where(columns.poller == self._poller)).one_or_none()
+        return row and Imported(program=row[0], zone=row[1], since=read_seen(row[2]), until=read_seen(row[3]))
 
     def _mark(self, connection: Connection, imported: Imported) -> None:
-        # With a lock: the first read without one fixes what MariaDB shows, before the other import ends.
-        before = self._imported(connection, locks=True)
-        since = min(imported.since, before.since) if before else imported.since
-        until = max(imported.until, before.until) if before else imported.until
-        connection.execute(delete(IMPORTED).where(IMPORTED.c.poller == self._poller))
-        values = {"program": imported.program, "since": seen_text(since), "until": seen_text(until)}
-        connection.execute(insert(IMPORTED).values(poller=self._poller, **values))
+        # No read before it: the first one fixes what MariaDB shows, before the other import ends.
+        columns = IMPORTED.c
+        since, until = (literal(seen_text(at), columns.since.type) for at in (imported.since, imported.until))
+        values = {"program": imported.program, "zone": imported.zone}
+        both = {
+            "since": case((columns.since < since, columns.since), else_=since),
+            "until": case((columns.until > until, columns.until), else_=until),
+        }
+        change = update(IMPORTED).where(columns.poller == self._poller).values(**values, **both)
+        if connection.execute(change).rowcount:
+            return
+        try:
+            connection.execute(
+                insert(IMPORTED).values(poller=self._poller, since=since, until=until, **values)
+            )
+        except DBAPIError as error:
+            if not is_conflict(error):
+                raise
+            raise RecordsError(
+                english(
+                    "{database}: another import for this poller ran at the same time. Nothing is lost; run"
+                    " this one again when the other has ended",
+                    database=self._access.place,
+                )
+            ) from None

@@ -145,6 +145,7 @@ IMPORTED = Table(
     _metadata,
     Column("poller", String, primary_key=True),
     Column("program", String),
+    Column("zone", String),
     Column("since", Instant),
     Column("until", Instant),
 )

@@ -17,7 +17,7 @@ key, however many years there are. `server_lag_by_server` serves the view of a s
 checked at most once a second, so its row needs no number.
 
 `imported` has a row for each poller that got data of an older program: what is before `until` is of that
-program.
+program, with times of `zone`.
 
 `host` has a row for each daemon, `arrival` one for each source, both with the database's own times: the
 clocks of hosts differ, by `ahead_s`. Neither table ever has many rows.
@@ -92,8 +92,8 @@ CREATE TABLE server_hour (
 )""",
     """
 CREATE TABLE imported (
-  poller text COLLATE "C" PRIMARY KEY, program text NOT NULL, since timestamp(0) NOT NULL,
-  until timestamp(0) NOT NULL
+  poller text COLLATE "C" PRIMARY KEY, program text NOT NULL, zone text NOT NULL,
+  since timestamp(0) NOT NULL, until timestamp(0) NOT NULL
 )""",
     """
 CREATE TABLE arrival (
@@ -158,8 +158,8 @@ CREATE TABLE IF NOT EXISTS server_hour (
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """
 CREATE TABLE IF NOT EXISTS imported (
-  poller VARCHAR(200) PRIMARY KEY, program VARCHAR(200) NOT NULL, since DATETIME NOT NULL,
-  until DATETIME NOT NULL
+  poller VARCHAR(200) PRIMARY KEY, program VARCHAR(200) NOT NULL, zone VARCHAR(200) NOT NULL,
+  since DATETIME NOT NULL, until DATETIME NOT NULL
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC {collation}""",
     """
 CREATE TABLE IF NOT EXISTS arrival (
