@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from adapters.records.conftest import mariadb  # noqa: F401 # a fixture, found by its name
+from adapters.records.conftest import mariadb, postgresql  # noqa: F401 # fixtures, found by their names
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -112,6 +113,29 @@ def test_in_an_hour_that_comes_twice_data_is_not_from_after_its_check(tmp_path: 
     write_csv(tmp_path / "old.csv", [row], "server", "timestamp", "computed_time")
     assert imported(path, tmp_path / "old.csv") == 0
     assert stored(path)[0]["PROD"].lag_s_max == 420.0
+
+
+@pytest.mark.parametrize("columns", [("computed_time",), ("diff",)])
+def test_of_an_hour_that_comes_twice_both_are_counted(tmp_path: Path, columns: Sequence[str]) -> None:
+    """The old program wrote the local time: from 02:00 to 02:59, and again."""
+    first = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)
+    rows: list[Sequence[object]] = []
+    for minute in range(180):
+        at = first + timedelta(minutes=minute)
+        computed = first + timedelta(minutes=minute // 5 * 5)
+        lag_s = (at - computed).total_seconds()
+        written = [each.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None) for each in (at, computed)]
+        rows.append(("PROD", written[0], written[1] if columns == ("computed_time",) else lag_s))
+    path = configured(tmp_path)
+    assert imported(path, write_csv(tmp_path / "old.csv", rows, "server", "timestamp", *columns)) == 0
+    with closing(Database(load(path, environ={}).database_url)) as database:
+        hours = database.records("apps").server_hours(*EVER)
+    assert [(hour, count.checks, count.lag_s_max) for _, hour, count in hours] == [
+        ("2026-10-24 23:00:00", 30, 240.0),
+        ("2026-10-25 00:00:00", 60, 240.0),
+        ("2026-10-25 01:00:00", 60, 240.0),
+        ("2026-10-25 02:00:00", 30, 240.0),
+    ]
 
 
 def test_a_second_time_adds_nothing_and_a_later_one_the_new_days(tmp_path: Path, said: Said) -> None:
@@ -296,6 +320,17 @@ def test_the_database_of_the_config_is_read(tmp_path: Path, mariadb: Server, sai
     assert "rejects this user or password" in err
     assert "canary" not in err
     assert PASSWORD not in err
+
+
+def test_a_table_in_postgresql_is_read(tmp_path: Path, postgresql: Server) -> None:
+    """With times that have a zone, and differences that are intervals."""
+    database = postgresql.new_database()
+    postgresql.execute("CREATE TABLE checks (name text, timestamp timestamptz, diff interval)", database)
+    values = ", ".join(f"('{server}', '{at}+01:00', '{lag_s} s')" for server, at, _, lag_s in ROWS)
+    postgresql.execute(f"INSERT INTO checks VALUES {values}", database)
+    path = configured(tmp_path)
+    assert imported(path, postgresql.url(database)) == 0
+    assert stored(path)[0] == {"PROD": HourCount(120, 3540.0, fresh_s=3960.0, late_s=300.0, stale_s=2880.0)}
 
 
 BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))

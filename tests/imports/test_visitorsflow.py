@@ -107,6 +107,25 @@ def test_a_table_and_its_dump_become_the_counts_of_each_minute(
     assert (found["12"].first_at, found["12"].last_at) == ("2024-10-26 06:01:07", "2024-10-28 16:59:54")
 
 
+def test_a_table_in_postgresql_becomes_the_same_counts(
+    tmp_path: Path, postgresql: Server, said: Said
+) -> None:
+    database = postgresql.new_database()
+    postgresql.execute('CREATE TABLE "PeopleFlow" (state smallint, time timestamp, ip text)', database)
+    values = ", ".join(f"({row[1]}, '{row[2]}', '{row[5]}')" for row in ROWS)
+    postgresql.execute(f'INSERT INTO "PeopleFlow" VALUES {values}', database)
+    path = configured(tmp_path)
+    url = postgresql.url(database)
+    assert imported(path, url.replace("+psycopg", "+psycopg2")) == 0
+    assert said()[0] == f"park: imported: {len(ROWS)} records, 2024-10-26 to 2024-10-28"
+    assert sums(stored(path)) == expected(ROWS)
+    assert imported(path, url.replace(ESCAPED, "wrong-canary-8f3a")) == 1
+    err = said()[1]
+    assert "PostgreSQL at 127.0.0.1" in err
+    assert "rejects this user or password" in err
+    assert "canary" not in err
+
+
 def test_a_dump_in_a_zone_that_nobody_knows_is_refused(tmp_path: Path, mariadb: Server, said: Said) -> None:
     needs("mysqldump")
     database = store(mariadb, ROWS[:5], kind="timestamp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,4 +36,4 @@ class OldDay:
     minutes: dict[tuple[int, str], MinuteCount] = field(default_factory=dict)
     hours: dict[tuple[str, str], HourCount] = field(default_factory=dict)
     rows: list[LagRow] = field(default_factory=list)
-    found: dict[str, int] = field(default_factory=dict)
+    found: Counter[str] = field(default_factory=Counter)

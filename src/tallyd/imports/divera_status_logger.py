@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import count, islice
 from pathlib import Path
@@ -30,7 +30,7 @@ from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, canno
 from tallyd.pollers.divera.client import USERS_URL
 from tallyd.pollers.divera.poller import DiveraPoller
 
-_NAME: Final = re.compile(r"(\d\d)-(\d\d)-(\d{4})_(\d\d)(?:[:.-]?(\d\d))?\.json", re.ASCII)
+_NAME: Final = re.compile(r"(\d\d)-(\d\d)-(\d{4})_(\d\d)(?::(\d\d))?\.json", re.ASCII)
 _STATUS: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _NOBODYS: Final = frozenset({"null", "0"})
 """What stands for people without a status."""
@@ -210,8 +210,6 @@ def _written(out: OutFiles, poller: str, reading: NewReading, reserved: set[str]
     A file with the same bytes is its own, from an import that was interrupted. Raises `OutError`.
     """
     text = file_text(json.loads(reading.text))
-    for number in count(1):
-        name = numbered(reading.name, number)
-        if name not in reserved and out.write(poller, name, text) == "written":
-            return NewReading(**{**vars(reading), "name": name})
-    raise AssertionError("count() never ends")
+    names = (numbered(reading.name, number) for number in count(1))
+    free = (name for name in names if name not in reserved and out.write(poller, name, text) == "written")
+    return replace(reading, name=next(free))

@@ -1,4 +1,4 @@
-"""Keys of an old config in YAML, under the names that they may have."""
+"""Keys of an old config in YAML, however they are written: `save_to_db`, `saveToDb`, `Save to DB`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from tallyd.imports.values import OldDataError, read_text
 Section: TypeAlias = "dict[str, Any]"
 """An object of the file. Values are texts, lists and further objects."""
 
-_UNITS: Final = (
-    (1.0, re.compile(r"_?(?:in_)?(?:seconds?|secs?|s)", re.ASCII)),
-    (60.0, re.compile(r"_?(?:in_)?(?:minutes?|mins?|m)", re.ASCII)),
-    (3600.0, re.compile(r"_?(?:in_)?(?:hours?|h)", re.ASCII)),
-)
-_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([a-z]*)", re.ASCII)
-_TRUE: Final = frozenset({"true", "yes", "on", "1"})
-_FALSE: Final = frozenset({"false", "no", "off", "0"})
+_UNIT: Final = r"(s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:ours?)?)"
+_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600}
+_DURATION: Final = re.compile(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?) ?{_UNIT}?", re.ASCII)
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 
 
 class _Loader(yaml.BaseLoader):  # type: ignore[misc] # it brings no types
@@ -47,12 +46,10 @@ def read_yaml(path: Path) -> Section:
 
 
 def take(section: Section, *names: str) -> tuple[str, Any]:
-    """Remove the first of these keys that there is, however written; return it and its value, or None."""
-    for name in names:
-        for key in section:
-            if _plain(key) == name:
-                return key, section.pop(key)
-    return "", None
+    """Remove the first of these keys that there is; return it and its value, or None."""
+    keys = {_plain(key): key for key in section}
+    key = next((keys[name] for name in names if name in keys), "")
+    return key, section.pop(key, None)
 
 
 def take_text(section: Section, *names: str) -> str:
@@ -62,33 +59,30 @@ def take_text(section: Section, *names: str) -> str:
 
 
 def take_flag(section: Section, *names: str) -> bool | None:
-    """Return whether the first of these keys says yes; None: there is none, or it says neither."""
-    text = take_text(section, *names).lower()
-    return True if text in _TRUE else False if text in _FALSE else None
+    """Return whether the first of these keys says yes; None: there is none, or it says neither, and stays."""
+    key, value = take(section, *names)
+    flag = _FLAGS.get(str(value).strip().lower())
+    if key and flag is None:
+        section[key] = value
+    return flag
 
 
-def take_seconds(section: Section, *names: str) -> tuple[str, float | None]:
-    """Return the first of these keys, with or without a unit at its end, and its seconds.
+def take_seconds(section: Section, name: str) -> tuple[str, float | None]:
+    """Return the key, with or without a unit at its end, and its seconds.
 
     The unit may also follow the number. The key is empty unless there is no unit: then these are seconds, and
     somebody should look at it. Less than a second is left where it is.
     """
-    for name in names:
-        for key in section:
-            rest = _plain(key).removeprefix(name)
-            by_key = next((size for size, unit in _UNITS if unit.fullmatch(rest)), None)
-            if not _plain(key).startswith(name) or (rest and by_key is None):
-                continue
-            found = _DURATION.fullmatch(str(section[key]).strip().lower())
-            by_text = next((size for size, unit in _UNITS if found and unit.fullmatch(found[2])), None)
-            if found is None or (found[2] and by_text is None):
-                continue
-            size = by_text or by_key
-            seconds = float(found[1]) * (size or 1.0)
-            if seconds < 1:
-                continue
-            del section[key]
-            return "" if size else key, seconds
+    written = re.compile(rf"{name}(?:_?(?:in_)?{_UNIT})?", re.ASCII)
+    for key, value in section.items():
+        by_key = written.fullmatch(_plain(key))
+        by_value = _DURATION.fullmatch(str(value).strip().lower())
+        if by_key and by_value:
+            unit = by_value[2] or by_key[1]
+            seconds = float(by_value[1]) * _UNIT_S[unit[0] if unit else "s"]
+            if seconds >= 1:
+                del section[key]
+                return "" if unit else key, seconds
     return "", None
 
 
@@ -98,7 +92,7 @@ def named(sections: object) -> Sequence[tuple[str, Any]]:
         return [*sections.items()]
     found = []
     for number, each in enumerate(sections if isinstance(sections, list) else (), start=1):
-        name = take_text(each, "name", "id", "server") if isinstance(each, dict) else ""
+        name = take_text(each, "name") if isinstance(each, dict) else ""
         found.append((name or f"server {number}", each))
     return found
 

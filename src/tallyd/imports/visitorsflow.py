@@ -11,16 +11,17 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from datetime import tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from tallyd.contract.imports import OldDay
-from tallyd.contract.passages import IN, OTHER, OUT, instant_of, seconds_of
+from tallyd.contract.passages import IN, OTHER, OUT
 from tallyd.core.language.messages import tr
 from tallyd.core.reading import Json
-from tallyd.core.schedule.days import day_of, day_span
-from tallyd.imports.old_days import bring_days, read_all, scratch
+from tallyd.imports.old_days import Scratch, bring_days, by_day, read_all
 from tallyd.imports.old_tables import read_rows
 from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, read_text
 from tallyd.imports.wanted import Row, Wanted
@@ -36,7 +37,6 @@ _EVERY: Final = "5m"
 _TYPES: Final = ("Count", "CountAccuIn", "CountAccuOut")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _PUNCTUATION: Final = str.maketrans("", "", "-:T ")
-_AT_ONCE: Final = 20_000
 
 
 # -- the config ---------------------------------------------------------------------------------------------
@@ -163,104 +163,49 @@ def bring_data(old: str, target: Target) -> Totals:
     is_its_own = path.is_dir() or path.suffix == ".py"
     rows = read_rows(_database(_config_of(path)) if is_its_own else old, wanted)
     ways = {str(poller.directions.way_in): IN, str(poller.directions.way_out): OUT}
-    reader = _Reader(target, ways, own=poller.source or target.task.poller)
-    with closing(_Counts()) as counts:
-        read_all(rows, lambda row: counts.add(*reader.read(row)), totals)
-        bring_days(counts.days(target), target, totals, program=PROGRAM, zone=target.zone)
+    minutes = Minutes(Shape(zone=target.zone), target.now)
+    own = poller.source or target.task.poller
+
+    def add(row: Row) -> None:
+        state, time, ip = row
+        counts.add(_second(minutes, str(time)), _source(ip) or own, _way(ways, str(state)))
+
+    with closing(Scratch("second INTEGER, source TEXT, way INTEGER")) as counts:
+        read_all(rows, add, totals)
+        bring_days(_days(counts, target.zone), target, totals, program=PROGRAM, zone=target.zone)
     return totals
 
 
-class _Reader:
-    """Reads rows. `own` is the source of a table that has none."""
-
-    def __init__(self, target: Target, ways: Mapping[str, int], *, own: str) -> None:
-        self._minutes = Minutes(Shape(zone=target.zone), target.now)
-        self._ways = ways
-        self._own = own
-        self._sources: dict[object, str] = {}
-
-    def read(self, row: Row) -> tuple[int, str, int]:
-        """Return second, source and way. Raises `BadTimeError` with the rule that the row breaks."""
-        state, time, ip = row
-        way = self._ways.get(str(state))
-        if way is None:
-            if not _NUMBER.fullmatch(str(state)):
-                raise BadTimeError(tr("state is not a number"))
-            way = OTHER
-        source = self._sources.get(ip)
-        return self._second(str(time)), self._source(ip) if source is None else source, way
-
-    def _second(self, time: str) -> int:
-        digits = time.translate(_PUNCTUATION)
-        return self._minutes.instant(digits[:14] if digits[14:15] == "." else digits)
-
-    def _source(self, ip: object) -> str:
-        text = (
-            ip.decode("utf-8", "surrogateescape")
-            if isinstance(ip, bytes)
-            else str(ip if ip is not None else "")
-        )
-        name = text.strip() or self._own
-        try:
-            source_name(name)
-        except ValueError:
-            raise BadTimeError(tr("ip is not the name of a source")) from None
-        if len(self._sources) < _AT_ONCE:
-            self._sources[ip] = name
-        return name
+def _way(ways: Mapping[str, int], state: str) -> int:
+    way = ways.get(state, OTHER)
+    if way == OTHER and not _NUMBER.fullmatch(state):
+        raise BadTimeError(tr("state is not a number"))
+    return way
 
 
-class _Counts:
-    """Counts by minute and source, on disk if they are many."""
+def _second(minutes: Minutes, time: str) -> int:
+    digits = time.translate(_PUNCTUATION)
+    return minutes.instant(digits[:14] if digits[14:15] == "." else digits)
 
-    def __init__(self) -> None:
-        self._connection = scratch(
-            "minute INTEGER, source TEXT, n_in INTEGER, n_out INTEGER, n_other INTEGER, first INTEGER,"
-            " last INTEGER, PRIMARY KEY (minute, source)"
-        )
-        self._waiting: dict[tuple[int, str], list[int]] = {}
 
-    def add(self, second: int, source: str, way: int) -> None:
-        """Count a person."""
-        key = second - second % 60, source
-        count = self._waiting.get(key)
-        if count is None:
-            if len(self._waiting) >= _AT_ONCE:
-                self._store()
-            count = self._waiting[key] = [0, 0, 0, second, second]
-        count[way] += 1
-        if second < count[3]:
-            count[3] = second
-        elif second > count[4]:
-            count[4] = second
+@lru_cache
+def _source(ip: object) -> str:
+    """Return the name of a source; empty: it has none."""
+    name = ip.decode("utf-8", "surrogateescape") if isinstance(ip, bytes) else str("" if ip is None else ip)
+    try:
+        return source_name(name.strip()) if name.strip() else ""
+    except ValueError:
+        raise BadTimeError(tr("ip is not the name of a source")) from None
 
-    def days(self, target: Target) -> Iterator[OldDay]:
-        """Yield the local days that have counts, in order."""
-        self._store()
-        query = "SELECT minute, source, n_in, n_out, n_other, first, last FROM old ORDER BY minute"
-        day: OldDay | None = None
-        end = 0
-        for minute, source, *count in self._connection.execute(query):
-            if day is None or minute >= end:
-                if day is not None:
-                    yield day
-                begin_at, end_at = day_span(day_of(instant_of(minute), target.zone), target.zone)
-                day, end = OldDay(begin=begin_at, end=end_at), seconds_of(end_at)
-            day.minutes[minute, source] = (count[0], count[1], count[2], count[3], count[4])
-            day.found[source] = day.found.get(source, 0) + sum(count[:3])
-        if day is not None:
-            yield day
 
-    def close(self) -> None:
-        self._connection.close()
-
-    def _store(self) -> None:
-        self._connection.execute("BEGIN")
-        self._connection.executemany(
-            "INSERT INTO old VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " n_in=n_in+excluded.n_in, n_out=n_out+excluded.n_out, n_other=n_other+excluded.n_other,"
-            " first=min(first, excluded.first), last=max(last, excluded.last)",
-            ((*key, *count) for key, count in sorted(self._waiting.items())),
-        )
-        self._connection.execute("COMMIT")
-        self._waiting.clear()
+def _days(counts: Scratch, zone: tzinfo) -> Iterator[OldDay]:
+    """Yield the local days that have counts, in order."""
+    sums = counts.rows(
+        "SELECT second - second % 60 AS minute, source, sum(way = 0), sum(way = 1), sum(way = 2),"
+        " min(second), max(second) FROM old GROUP BY minute, source ORDER BY minute"
+    )
+    for day, rows in by_day(sums, zone):
+        for minute, source, n_in, n_out, n_other, first, last in rows:
+            day.minutes[minute, source] = (n_in, n_out, n_other, first, last)
+            day.found[source] += n_in + n_out + n_other
+        yield day

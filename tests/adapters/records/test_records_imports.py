@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +31,7 @@ def old_day(number: int, *sources: str) -> OldDay:
         begin=begin,
         end=begin + timedelta(days=1),
         minutes={(second, source): (2, 1, 0, second, second + 59) for source in sources},
-        found=dict.fromkeys(sources, 3),
+        found=Counter(dict.fromkeys(sources, 3)),
     )
 
 
@@ -126,9 +127,9 @@ def test_a_day_of_a_server_is_its_hours_and_changes(site: Site) -> None:
     hours = {("2026-11-10 08:00:00", name): HourCount(2, 59.75, fresh_s=60.0) for name in ("PROD", "TEST")}
     day = OldDay(begin=FIRST, end=FIRST + timedelta(days=1), hours=hours, rows=[row, other])
     imported = Imported(program="old", zone="UTC", since=FIRST, until=BORDER)
-    day.found = {"PROD": 2}
+    day.found = Counter({"PROD": 2})
     assert imports.bring([day], imported, writes=True) == [frozenset({"PROD"})]
-    day.found = {"PROD": 2, "TEST": 2}
+    day.found = Counter({"PROD": 2, "TEST": 2})
     assert imports.bring([day], imported, writes=True) == [frozenset({"TEST"})]
     records = site.database.records(poller)
     assert records.server_hours(FIRST, BORDER) == tuple(
