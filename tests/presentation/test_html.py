@@ -555,6 +555,19 @@ def test_of_very_many_rows_a_report_shows_the_newest_and_says_so(monkeypatch: py
     assert re.findall(r"row \d", text) == ["row 4", "row 3", "row 2"]
 
 
+def test_of_a_long_table_paper_has_only_the_command_that_prints_it() -> None:
+    words = ("--poller", "park", "--group", "zone five")
+    for count in (40, 41):
+        rows = [(f"row {number}", number) for number in range(count)]
+        page = Parsed(file_of(replace(chapter(Board(panels=(table(rows),))), words=words)))
+        classes = [each.get("class") for each in page.all("div") if each.get("id", "") == "poller-1-t"]
+        assert classes == ["scroll" if count == 40 else "scroll on-screen"]
+        said = "41 rows are not printed. To get them:" in page.text
+        assert said == (count == 41)
+        command = "tallyd report --format csv --poller park --group 'zone five' --table t"
+        assert (command in page.text) == (count == 41)
+
+
 def test_control_characters_are_shown_and_do_nothing() -> None:
     text = unescape(file_of(chapter(Board(said="\u202eevil\n"))))
     assert "\\u202eevil\\n" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -151,7 +152,7 @@ def test_even_a_script_that_got_in_would_not_run(browser: Chromium, config: Path
     leave(page)
 
 
-def test_on_paper_it_is_dark_on_white_and_the_tables_are_whole(
+def test_on_paper_it_is_dark_on_white_and_short_tables_are_whole(
     browser: Chromium, config: Path, tmp_path: Path
 ) -> None:
     page, watched = opened(browser, made(config, tmp_path), scheme="dark")
@@ -165,6 +166,8 @@ def test_on_paper_it_is_dark_on_white_and_the_tables_are_whole(
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.get_by_role("navigation")).to_be_hidden()
     expect(page.get_by_text("As a table").first).to_be_hidden()
+    for table in page.locator(".scroll").all():
+        assert table.is_visible() == (table.locator("tbody tr").count() <= 40)
     assert watched.complaints == []
     leave(page)
 
@@ -176,6 +179,24 @@ _PRINTED = """() => addEventListener("beforeprint", () => {
     closed: document.querySelectorAll("details:not([open])").length,
   };
 })"""
+
+
+def test_a_week_fits_on_a_few_sheets_and_what_is_left_out_names_a_command_that_prints_it(
+    browser: Chromium, config: Path, tmp_path: Path
+) -> None:
+    last = datetime.now(BERLIN).date() - timedelta(days=1)
+    days = ("--from", f"{last - timedelta(days=6)}", "--to", f"{last}")
+    page, _ = opened(browser, made(config, tmp_path, *days))
+    assert 2 <= page.pdf(format="A4").count(b"/Type /Page\n") <= 6
+    page.emulate_media(media="print")
+    left_out = page.locator(".on-paper").all()
+    assert len(left_out) >= 3
+    for each in left_out:
+        said = each.inner_text()
+        command = shlex.split(each.locator("code").inner_text())
+        done = warm.run("-m", "tallyd", *command[1:])
+        assert said.startswith(f"{len(done.stdout.splitlines()) - 1} rows are not printed."), done.stderr
+    leave(page)
 
 
 def test_on_paper_the_tables_behind_charts_are_below_each_other(

@@ -37,7 +37,8 @@ class Chapter:
     """What a report says of one poller: `board` is of the local days from `first` to `last`, both included.
 
     `now` is how things are now, for the forms that show it. `subject` is what both boards are of, such as a
-    target; empty: the poller as a whole. `incidents` are those of these days.
+    target; empty: the poller as a whole. `incidents` are those of these days. `words` are the options of
+    `tallyd report` for just this.
     """
 
     poller: str
@@ -50,6 +51,7 @@ class Chapter:
     now: Board | None = None
     key: str = ""
     incidents: Sequence[IncidentView] = ()
+    words: Sequence[str] = ()
 
     @property
     def table(self) -> Table:

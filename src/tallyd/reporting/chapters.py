@@ -108,6 +108,7 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
         now=filled(shown.now(source, past, subject, asked.value("group"))) if has_now or subject else None,
         key=wanted.table,
         incidents=incidents,
+        words=_words(past.poller, asked),
     )
     keys = [table.key for table in chapter.tables]
     if wanted.table and wanted.table not in keys:
@@ -115,6 +116,17 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
             f'{past.poller} has no table "{wanted.table}" then; its tables are: {", ".join(keys)}'
         )
     return chapter
+
+
+def _words(poller: str, asked: Asked) -> tuple[str, ...]:
+    words = ["--poller", poller, "--from", asked.first.isoformat(), "--to", asked.last.isoformat()]
+    for option, value in (("by", asked.by), *asked.options.items()):
+        if value:
+            words += [
+                f"--{option}",
+                *([] if option == "fulfilment" else [value]),
+            ]  # --fulfilment has no value
+    return tuple(words)
 
 
 def _pollers(config: Config, wanted: Wanted, state: State, now: datetime) -> dict[str, Poller]:

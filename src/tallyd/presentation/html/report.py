@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -35,9 +36,7 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
         .render(
             name=name,
             made=made,
-            chapters=[
-                (each, period_text([each]), View(zone=each.zone, most_rows=MOST_ROWS)) for each in chapters
-            ],
+            chapters=[(each, period_text([each]), _view(each)) for each in chapters],
             troubles=troubles,
             title=", ".join(parts),
             version=tallyd.__version__,
@@ -49,6 +48,11 @@ def report_html(name: str, made: str, chapters: Sequence[Chapter], troubles: Seq
             icon=f"data:image/svg+xml;base64,{icon}",
         )
     )
+
+
+def _view(chapter: Chapter) -> View:
+    command = f"{View.csv_command} {shlex.join(chapter.words)}"
+    return View(zone=chapter.zone, most_rows=MOST_ROWS, csv_command=command)
 
 
 def _asset(name: str) -> str:

@@ -52,8 +52,8 @@ class View:
 
     A table has `most_rows`; None: it has pages, and its rows can be sorted, as `query` says. On a card, it
     has only its vital columns. `path` is the address of the poller's page; None: nothing links to it.
-    `options` are what was chosen of the board. If a language was asked for, `query` has it as `lang`, and all
-    links keep it.
+    `options` are what was chosen of the board. `csv_command` and the key of a table print that table. If a
+    language was asked for, `query` has it as `lang`, and all links keep it.
     """
 
     zone: ZoneInfo
@@ -63,6 +63,7 @@ class View:
     path: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    csv_command: str = "{tallyd} report --format csv"
 
     # -- cells -------------------------------------------------------------------------------------------
 
