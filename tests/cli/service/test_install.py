@@ -21,7 +21,7 @@ from tallyd.cli.service.releases import (
     unit_text,
 )
 from tallyd.cli.service.system import ServiceError
-from tallyd.cli.service.uninstall import uninstall
+from tallyd.cli.service.uninstall import purge_command, uninstall
 from tallyd.config.load import load
 from tallyd.core.language.languages import reading_in
 
@@ -29,7 +29,7 @@ from tallyd.core.language.languages import reading_in
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     """Places below a folder, with two releases of which one is current."""
-    folders = {name: tmp_path / name for name in ("opt", "etc", "lib", "log", "share")}
+    folders = {name: tmp_path / name for name in ("opt", "etc", "lib", "log", "share", "package")}
     units = tmp_path / "units"
     units.mkdir()
     made = Places(**folders, command=tmp_path / "bin/tallyd", unit=units / "tallyd.service")
@@ -99,6 +99,21 @@ def test_the_tallyd_of_a_source_tree_is_not_copied(places: Places) -> None:
     with pytest.raises(ServiceError, match=r"not in an environment of its own.*setup\.sh install"):
         new_release(places)
     assert sorted(folder.name for folder in places.releases.iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("brought", "command"),
+    [
+        pytest.param("package", "sudo apt purge tallyd", id="package"),
+        pytest.param("opt/releases/1/venv/bin/pip", "sudo sh setup.sh uninstall --purge", id="source"),
+        pytest.param("bin", 'sudo "$(command -v tallyd)" service uninstall --purge', id="wheel"),
+    ],
+)
+def test_what_also_removes_the_data_is_the_command_of_what_installed_it(
+    brought: str, command: str, places: Places, tmp_path: Path
+) -> None:
+    (tmp_path / brought).mkdir(parents=True)
+    assert purge_command(places) == command
 
 
 @pytest.mark.parametrize("fault", ["waiting", "link"])

@@ -29,6 +29,8 @@ class Places:
     command: Path = Path("/usr/local/bin/tallyd")
     share: Path = Path("/usr/local/share")
     unit: Path = Path("/etc/systemd/system/tallyd.service")
+    package: Path = Path("/usr/lib/tallyd")
+    """What the Debian package brings."""
 
     @property
     def config(self) -> Path:

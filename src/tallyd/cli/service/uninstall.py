@@ -68,14 +68,23 @@ def _say_what_is_kept(places: Places) -> None:
     say(
         tr(
             "Kept: the config in {config}, the data in {data}, the log in {log}, the user {name}. "
-            "To remove these too, run {option} with setup.sh, or with the tallyd of pipx or uv.",
+            "To remove these too: {command}",
             config=places.etc,
             data=places.lib,
             log=places.log,
             name=USER,
-            option="uninstall --purge",
+            command=purge_command(places),
         )
     )
+
+
+def purge_command(places: Places) -> str:
+    """Return what also removes config and data, by what brought the service: its own command is gone then."""
+    if places.package.exists():
+        return "sudo apt purge tallyd"
+    if (places.current / "venv/bin/pip").exists():  # only setup.sh builds a release; all others are copied
+        return "sudo sh setup.sh uninstall --purge"
+    return 'sudo "$(command -v tallyd)" service uninstall --purge'
 
 
 def _purge(places: Places) -> None:
