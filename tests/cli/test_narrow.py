@@ -88,9 +88,7 @@ def fill_state(gates: Gates) -> None:
     """Let a daemon have run, and raised an alert with a long key."""
     now = datetime.now(UTC)
     job = JobNote(poller="divera", kind="divera", job="count", when=At((time(8),), EVERY_DAY), zone=BERLIN)
-    note = ActiveConfigNote(
-        path=str(gates.config), since=now, digest="", zone=BERLIN, rejected=None, jobs=(job,)
-    )
+    note = ActiveConfigNote(path=str(gates.config), since=now, zone=BERLIN, rejected=None, jobs=(job,))
     key = f"apps/{LONG_TARGET}/unreachable"
     # So long ago that "lasted" stays the same for an hour.
     since = now - timedelta(days=3)

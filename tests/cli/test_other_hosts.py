@@ -34,9 +34,7 @@ def path(tmp_path: Path) -> Path:
     path = write_config(tmp_path, pollers={"apps": APPS})
     Past(tmp_path)
     config = load(path, environ={})
-    note = ActiveConfigNote(
-        path=str(path), since=NOW, digest="", zone=config.zone, rejected=None, jobs=()
-    ).dumped()
+    note = ActiveConfigNote(path=str(path), since=NOW, zone=config.zone, rejected=None, jobs=()).dumped()
     with closing(State(tmp_path / "state" / "state.db")) as state:
         state.set_note("config", note)
     return path

@@ -41,7 +41,7 @@ def path(tmp_path: Path, url: str) -> Iterator[Path]:
     path = write_config(tmp_path, state={"dir": "state", "url": url}, pollers={}, web={})
     (tmp_path / "state").mkdir(exist_ok=True)
     config = load(path, environ={})
-    leader = Leadership(url, host="pi1", folder="/srv/state", config=config.shared_digest)
+    leader = Leadership(url, host="pi1", folder="/srv/state", config=config.digest)
     with ExitStack() as stack:
         stack.callback(leader.release)
         stack.enter_context(FileLock(tmp_path / "state" / "lock").take())
@@ -50,7 +50,7 @@ def path(tmp_path: Path, url: str) -> Iterator[Path]:
             state.set_note(
                 "config",
                 ActiveConfigNote(
-                    path=str(path), since=NOW, digest="", zone=config.zone, rejected=None, jobs=()
+                    path=str(path), since=NOW, zone=config.zone, rejected=None, jobs=()
                 ).dumped(),
             )
         yield path

@@ -40,7 +40,6 @@ def past(tmp_path: Path) -> Past:
     note = ActiveConfigNote(
         path=str(path),
         since=instant("2026-11-19T07:00:00"),
-        digest="",
         zone=BERLIN,
         rejected=None,
         jobs=(job,),

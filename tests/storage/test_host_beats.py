@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from contextlib import closing
@@ -157,6 +158,8 @@ def test_two_daemons_on_one_database_see_each_other_with_what_they_do(tmp_path: 
         assert theirs is not None
         (seen,) = theirs.others
         assert (seen.folder, seen.config_digest) == (str(first.state_dir), first.digest)
+        assert len(first.digest) == 64, "the column has room for no more"
+        assert first.digest != hashlib.sha256(first.path.read_bytes()).hexdigest(), "it may hold a password"
         assert seen.duties == {"apps": {"checks"}, "park": {"inbox"}}
         one.apply_config(config_in(tmp_path / "first", database))
         one.beat()

@@ -112,7 +112,7 @@ def test_a_metric_that_is_no_number_costs_only_its_own_kind(
 def test_status_shows_the_other_pollers(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
     with closing(State(web.folder / "state" / "state.db")) as state:
         path = str(web.folder / "config.json")
-        note = ActiveConfigNote(path=path, since=NOW, digest="", zone=web.config.zone, rejected=None, jobs=())
+        note = ActiveConfigNote(path=path, since=NOW, zone=web.config.zone, rejected=None, jobs=())
         state.set_note("config", note.dumped())
     with time_machine.travel(NOW, tick=False):
         assert status(web.folder / "config.json", as_json=False) == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import getpass
-import hashlib
 import json
 import os
 import re
@@ -28,12 +27,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Document:
     """A config file as JSON text without its comments.
 
-    `digest` is the SHA-256 (hex) of the bytes on disk. `mode` is that of the file. `twice` are the places of
-    keys that occur twice in one object.
+    `mode` is that of the file. `twice` are the places of keys that occur twice in one object.
     """
 
     json: str
-    digest: str
     mode: int
     twice: tuple[tuple[str | int, ...], ...] = ()
 
@@ -78,23 +75,20 @@ def parse_document(raw: bytes, path: Path, *, mode: int) -> Document:
     if _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise _broken(path, r"contains half of a surrogate pair (\ud800 to \udfff)")
     places = tuple(dict.fromkeys((*_place_in(value, built), key) for built, key in twice))
-    return Document(text, hashlib.sha256(raw).hexdigest(), mode, places)
+    return Document(text, mode, places)
 
 
-def digest_of_shared(documents: Iterable[Document], zone: str) -> str:
-    """Return a digest of a config and its parts, which come in order, and of the time zone that is in force.
-
-    It is the same for the configs of two machines that do the same: without comments, without the schema and
-    without the addresses of the machine.
+def without_addresses(texts: Iterable[str]) -> list[str]:
+    """Return a config and its parts, without what may differ between machines that do the same: the schema,
+    the order of keys, the addresses of the machine. Comments are gone already.
     """
-    found = [json.loads(document.json) for document in documents]
+    found = [json.loads(text) for text in texts]
     for config in found:
         config.pop("$schema", None)
         for served in ("web", "intake"):
             if isinstance(settings := config.get(served), dict):
                 config[served] = {key: value for key, value in settings.items() if key not in _ADDRESSES}
-    texts = [json.dumps(each, sort_keys=True) for each in found]
-    return hashlib.sha256("\n".join((*texts, zone)).encode()).hexdigest()
+    return [json.dumps(each, sort_keys=True) for each in found]
 
 
 def _read_bytes(path: Path) -> tuple[int, bytes]:

@@ -55,7 +55,7 @@ def digest_of_url(url: str) -> str:
 @lru_cache(maxsize=4)  # a config is loaded again and again, with the same texts
 def slow_digest(text: str) -> str:
     """Return a digest (hex) of a text with secrets: a short password could be guessed from a fast one."""
-    return hashlib.scrypt(text.encode(), salt=b"database.url", n=2**14, r=8, p=1).hex()
+    return hashlib.scrypt(text.encode(), salt=b"database.url", n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def report_dirs(reports: Mapping[str, Report], data_dir: Path) -> dict[str, Path]:

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from tallyd.adapters.host_zone import read_host_zone
-from tallyd.config.document import Document, digest_of_shared, read_document
-from tallyd.config.folders import inbox_problems, slow_digest
+from tallyd.config.document import Document, read_document
+from tallyd.config.folders import inbox_problems
 from tallyd.config.model import Config
 from tallyd.config.problems import place_of, problems_of
 from tallyd.config.secrets import SecretFiles
@@ -74,8 +73,7 @@ def config_of(
             host_zone=host.zone,
             secrets=tuple(sorted(reader.values)),
             files=(path.absolute(), *sorted(reader.files)),
-            digest=reader.digest_with(document.digest),
-            shared_digest=_shared_digest(settings, document, reader, host.zone),
+            texts=(document.json, *(reader.parts[part].json for part in sorted(reader.parts))),
             notes=(
                 *reader.notes,
                 *reader.open_files({path.absolute(): document, **reader.parts}, without_password(settings)),
@@ -89,14 +87,6 @@ def config_of(
     if problems:
         raise ConfigError(path.name, problems, names=tuple(str(file) for file in reader.files))
     return config
-
-
-def _shared_digest(settings: Settings, document: Document, reader: SecretFiles, host_zone: ZoneInfo) -> str:
-    """Return what daemons that take turns compare; empty if the config shares no state with others."""
-    if settings.state.url is None:
-        return ""
-    parts = (reader.parts[part] for part in sorted(reader.parts))
-    return slow_digest(digest_of_shared((document, *parts), (settings.timezone or host_zone).key or ""))
 
 
 def _problems_across(config: Config) -> tuple[ConfigProblem, ...]:

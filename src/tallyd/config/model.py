@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tallyd.config.document import without_addresses
 from tallyd.config.effective import Effective, alert_policy, effective_of
-from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, report_dirs
+from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, report_dirs, slow_digest
 from tallyd.config.problems import place_of
 from tallyd.config.settings import Settings
 from tallyd.contract.poller import Poller
@@ -32,9 +33,8 @@ class Config:
     """A config that is active, or could be.
 
     `host_zone` was read once, at load. `secrets` are all values to redact. `files` are the file itself and
-    every file that it names, to watch for changes. `digest` is the SHA-256 (hex) of the file's bytes;
-    `shared_digest` is the same for the configs of daemons that take turns. `notes` are lines for `check` that
-    stop nothing. `tallyd` is the command as a person calls it.
+    every file that it names, to watch for changes. `texts` are the JSON of the file and of its parts. `notes`
+    are lines for `check` that stop nothing. `tallyd` is the command as a person calls it.
     """
 
     path: Path
@@ -42,8 +42,7 @@ class Config:
     host_zone: ZoneInfo
     secrets: tuple[str, ...]
     files: tuple[Path, ...]
-    digest: str
-    shared_digest: str
+    texts: tuple[str, ...] = field(repr=False)
     notes: tuple[str, ...] = ()
     tallyd: str = "tallyd"
 
@@ -99,6 +98,15 @@ class Config:
     @property
     def zone(self) -> ZoneInfo:
         return self.settings.timezone or self.host_zone
+
+    @cached_property
+    def digest(self) -> str:
+        """What daemons compare of their configs. It takes a while: a config may hold secrets."""
+        return slow_digest("\n".join((*without_addresses(self.texts), self.zone.key or "")))
+
+    def says_the_same(self, other: Config) -> bool:
+        """Whether the files of both say the same, also those of secrets."""
+        return (self.texts, self.secrets) == (other.texts, other.secrets)
 
     def effective(self, name: str) -> Effective:
         """Return the settings of a poller, merged field by field over the top of the file."""

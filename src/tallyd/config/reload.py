@@ -67,7 +67,6 @@ class ActiveConfigNote:
 
     path: str
     since: datetime
-    digest: str
     zone: Zone
     rejected: Rejected | None
     jobs: tuple[JobNote, ...]
@@ -139,7 +138,7 @@ class ActiveConfig:
             log.error("config rejected", extra={"problems": list(lines)})  # noqa: TRY400 # a person's slip, no traceback
             return None
         was_rejected, self.rejected = self.rejected is not None, None
-        if config.digest == self.config.digest and config.secrets == self.config.secrets and not asked:
+        if config.says_the_same(self.config) and not asked:
             if was_rejected:
                 log.warning("config file matches the active config again")
             return None
@@ -161,7 +160,6 @@ class ActiveConfig:
         note = ActiveConfigNote(
             path=str(self.config.path),
             since=self.since,
-            digest=self.config.digest,
             zone=self.config.zone,
             rejected=self.rejected,
             jobs=tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -47,13 +46,6 @@ class SecretFiles:
     notes: list[str] = field(default_factory=list)
     parts: dict[Path, Document] = field(default_factory=dict)
     unwritten: Mapping[Path, str] = field(default_factory=dict)
-
-    def digest_with(self, digest: str) -> str:
-        """Return the digest of a config whose file has `digest`, including the files of its parts."""
-        if not self.parts:
-            return digest
-        parts = sorted(part.digest for part in self.parts.values())
-        return hashlib.sha256("".join((digest, *parts)).encode()).hexdigest()
 
     def read(self, written: str) -> str:
         """Return the secret; raises `wrong()` with what to do."""

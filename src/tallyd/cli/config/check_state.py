@@ -41,7 +41,7 @@ def try_state(config: Config) -> int:
         check_session(config.state_url)
         with closing(State(config.state_url)) as state:
             place, leader = translated(state.place), state.leader()
-        problem = configs_problem(other_configs(config.state_url, **me, config=config.shared_digest))
+        problem = configs_problem(other_configs(config.state_url, **me, config=config.digest))
     except StateError as error:
         complain(f"state.url: {translated(str(error))}")
         return EXIT_PROBLEM

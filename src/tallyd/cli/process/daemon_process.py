@@ -145,7 +145,7 @@ class Process:
             url,
             host=socket.gethostname(),
             folder=str(self._config.state_dir),
-            config=self._config.shared_digest,
+            config=self._config.digest,
         )
         stack.callback(leadership.release)
         self._note_active(self._config)
@@ -244,7 +244,7 @@ class Process:
     def _configure(self, config: Config) -> None:
         self._note_active(config)
         if self._leadership is not None:
-            self._leadership.config = config.shared_digest
+            self._leadership.config = config.digest
         self._logs.reconfigure(
             level=config.settings.log.level, secrets=config.secrets, file=_log_file(config)
         )

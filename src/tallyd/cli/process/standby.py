@@ -144,7 +144,7 @@ class Standby:
             problems = error.lines(ending="; this standby goes on with the previous config")
             log.error("config rejected", extra={"problems": list(problems)})  # noqa: TRY400 # a person's slip, no traceback
             return
-        if is_asked or (newer.digest, newer.secrets) != (self._config.digest, self._config.secrets):
+        if is_asked or not newer.says_the_same(self._config):
             raise StartOver
 
     def _close(self) -> None:
