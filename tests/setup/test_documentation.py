@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,15 @@ COMMANDS = [
 STEPS = [(page, words) for page in PAGES for words in typed(page, _SETUP)]
 
 
+@cache
+def command_line() -> object:
+    """Return the commands with their options; to build them takes longer than to look one up."""
+    return get_command(app)
+
+
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: " ".join(value)[:60])
 def test_a_command_that_is_named_exists_with_its_options(page: str, words: list[str]) -> None:
-    group: Any = get_command(app)
+    group: Any = command_line()
     with group.make_context("tallyd", words, resilient_parsing=False) as context:
         name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
         if hasattr(command, "resolve_command") and rest:  # `tallyd service install`

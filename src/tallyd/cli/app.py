@@ -23,7 +23,9 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         command = super().get_command(ctx, cmd_name)
         if command is not None:
-            command.params += [option for option in self.params if option.name == "version"]
+            command.params += [
+                option for option in self.params if option.name == "version" and option not in command.params
+            ]
         return command
 
     def invoke(self, ctx: Any) -> Any:

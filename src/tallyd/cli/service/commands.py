@@ -1,4 +1,4 @@
-"""The commands below `tallyd service`: options and help."""
+"""The commands below `tallyd service`: options and help. Each imports its modules when it is called."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import Annotated
 import typer
 
 from tallyd.cli.examples import epilog
-from tallyd.cli.service import allow as allowing
-from tallyd.cli.service import install as installing
-from tallyd.cli.service import uninstall as uninstalling
 from tallyd.cli.service.places import Places
 from tallyd.cli.service.system import ServiceError
 from tallyd.core.errors import EXIT_PROBLEM
@@ -44,19 +41,25 @@ def install(
     """Install this tallyd as the service, or upgrade the service to it."""
     if asks and backup:
         context.fail("--ask and --restore exclude each other")
-    _call(lambda: installing.install(Places(), asks=asks, backup=backup))
+    from tallyd.cli.service.install import install as command
+
+    _call(lambda: command(Places(), asks=asks, backup=backup))
 
 
 @service.command(epilog=epilog("service rollback"))
 def rollback() -> None:
     """Switch back to the previous version; again: switch forward."""
-    _call(lambda: installing.roll_back(Places()))
+    from tallyd.cli.service.install import roll_back as command
+
+    _call(lambda: command(Places()))
 
 
 @service.command(epilog=epilog("service allow"))
 def allow(folder: Annotated[str, typer.Argument(metavar="PATH", help="A folder, such as an inbox.")]) -> None:
     """Let the service write to another folder."""
-    _call(lambda: allowing.allow(Places(), folder))
+    from tallyd.cli.service.allow import allow as command
+
+    _call(lambda: command(Places(), folder))
 
 
 @service.command(epilog=epilog("service uninstall"))
@@ -64,7 +67,9 @@ def uninstall(
     purges: Annotated[bool, typer.Option("--purge", help="Also its config, data, log and user.")] = False,
 ) -> None:
     """Remove the service. Its config, data and log stay."""
-    _call(lambda: uninstalling.uninstall(Places(), purges=purges))
+    from tallyd.cli.service.uninstall import uninstall as command
+
+    _call(lambda: command(Places(), purges=purges))
 
 
 def _call(command: Callable[[], None]) -> None:
