@@ -35,7 +35,7 @@ from tallyd.runs.job_state import JobState, JobStates
 from tallyd.runs.runner import Runner
 from tallyd.runs.toolbox import job_fields
 from tallyd.scheduling.planner import Planner
-from tallyd.scheduling.scheduler import Entry, Scheduler
+from tallyd.scheduling.scheduler import LONGEST_TICK_S, Entry, Scheduler
 from tallyd.scheduling.wakeups import Wakeups
 from tallyd.storage.host_beats import HostBeats
 from tallyd.storage.record_retention import RecordRetention
@@ -142,11 +142,11 @@ class Daemon:
             self._safely("own problems", self._health.evaluate)  # one may be the cause of others
             self._notify()
 
-    def idle_s(self) -> float:
-        """Return how long to wait before the next tick, in seconds."""
+    def idle_s(self, longest_s: float = LONGEST_TICK_S) -> float:
+        """Return how long to wait before the next tick, in seconds, at most `longest_s`."""
         monotonic_s = self._deps.clock.monotonic()
         pauses_s = [job_state.pause_s(monotonic_s) for job_state in self._jobs.woken()]
-        return min([self._scheduler.idle_s(), *pauses_s])
+        return min([self._scheduler.idle_s(longest_s), *pauses_s])
 
     def finish(self) -> None:
         """Store and write what is still in memory. Call it after the runs have ended."""

@@ -24,6 +24,7 @@ class FakeClock:
 
     def __init__(self, start: datetime, *, host_zone: str = "UTC") -> None:
         self._travel = time_machine.travel(start.astimezone(ZoneInfo(host_zone)), tick=False)
+        self._now = start.astimezone(UTC)  # `datetime.now` says the same, but takes ten times longer
         self._monotonic_s = 1000.0
         self._suspended_s = 0.0
 
@@ -35,7 +36,7 @@ class FakeClock:
         self._travel.stop()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now
 
     def monotonic(self) -> float:
         return self._monotonic_s
@@ -46,16 +47,20 @@ class FakeClock:
     def pass_s(self, seconds: float) -> None:
         """Let time pass."""
         self._monotonic_s += seconds
-        self._wall.shift(timedelta(seconds=seconds))
+        self._move(timedelta(seconds=seconds))
 
     def set(self, instant: datetime) -> None:
         """Set the wall clock, forward or back: no time passes."""
-        self._wall.shift(instant - self.now())
+        self._move(instant - self._now)
 
     def suspend(self, hours: float) -> None:
         """Let time pass in which the machine sleeps and `monotonic` stands still."""
         self._suspended_s += hours * 3600
-        self._wall.shift(timedelta(hours=hours))
+        self._move(timedelta(hours=hours))
+
+    def _move(self, by: timedelta) -> None:
+        self._wall.shift(by)
+        self._now += by
 
     def clock(self) -> Clock:
         """Return the clocks as the daemon reads them."""

@@ -11,6 +11,7 @@ Real are the daemon, the scheduler with `schedule`, state.db and the out files. 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -345,13 +346,17 @@ class World:
     def run(
         self, *, hours: float = 0.0, minutes: float = 0.0, seconds: float = 0.0, least_s: float = 0.05
     ) -> int:
-        """Tick for so long (monotonic), waiting as the daemon asks, at least `least_s`; return the ticks."""
+        """Tick for so long (monotonic) whenever something is due, not more often than each `least_s`.
+
+        The daemon also ticks each second for what comes from outside; here that comes between two calls.
+        Return the ticks.
+        """
         end_s = self.clock.monotonic() + hours * 3600 + minutes * 60 + seconds
         ticks = 0
         while (left_s := end_s - self.clock.monotonic()) > 0:
             self.daemon.tick()
             ticks += 1
-            self.clock.pass_s(min(left_s, max(self.daemon.idle_s(), least_s)))
+            self.clock.pass_s(min(left_s, max(self.daemon.idle_s(math.inf), least_s)))
         return ticks
 
     # -- what came of it ---------------------------------------------------------------------------------

@@ -71,10 +71,10 @@ class Scheduler:
             self._look()
         self._entries_due.run_pending()
 
-    def idle_s(self) -> float:
-        """Return the seconds until the next tick, from 0 to LONGEST_TICK_S."""
+    def idle_s(self, longest_s: float = LONGEST_TICK_S) -> float:
+        """Return the seconds until the next tick, from 0 to `longest_s`."""
         until_next = self._entries_due.idle_seconds
-        return LONGEST_TICK_S if until_next is None else max(0.0, min(until_next, LONGEST_TICK_S))
+        return longest_s if until_next is None else max(0.0, min(until_next, longest_s))
 
     def steady_for_s(self) -> float:
         """Return for how long the wall clock and the monotonic clock have agreed, in seconds."""
