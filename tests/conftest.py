@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import runpy
@@ -12,13 +13,13 @@ import pytest
 from hypothesis import settings
 
 from support.alarm import pytest_runtest_logreport, pytest_runtest_makereport
-from support.long import HOW_LONG
+from support.long import tries
 from support.translations import use_translations
 
 __all__ = ["pytest_runtest_logreport", "pytest_runtest_makereport", "use_translations"]
 
 # A deadline for each example measures how busy the machine is, not the code. Each run tries other examples.
-settings.register_profile("tallyd", deadline=None, max_examples=40 * HOW_LONG)
+settings.register_profile("tallyd", deadline=None, max_examples=tries(40))
 settings.load_profile("tallyd")
 
 
@@ -34,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # once, not in each worker
         runpy.run_path(str(config.rootpath / "hatch_build.py"))["compile_catalogs"]()
+    # What is imported and collected stays to the end: to search it for garbage takes a third of that time.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:

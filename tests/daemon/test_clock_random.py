@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from support.fakeclock import FakeClock, at
 from support.fakeworld import FakePoller, Killed, World, disk_refuses, one_person
 from support.ledger import expected_slots
-from support.long import HOW_LONG
+from support.long import tries
 from tallyd.contract.toolbox import Toolbox
 from tallyd.core.errors import SourceError
 from tallyd.core.reading import Reading, Slot
 from tallyd.core.schedule.timetable import At
 from tallyd.settings.pollers import RetrySettings
 
-LIVES = 12 * HOW_LONG
+LIVES = tries(12)
 NIGHTS = ("2026-03-28 21:00", "2026-10-24 21:00", "2026-11-20 07:00")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from support.killing import Report
+from support.long import some
 from support.needs import may_trace
 from support.verdict import Kind
 from support.visits_kills import kill_and_take_the_rest, kill_at_random, naive, take_the_rest, traced
@@ -50,10 +51,12 @@ def test_a_process_that_is_killed_behind_the_commit_loses_and_doubles_nothing(
 
 @pytest.mark.parametrize(
     ("variant", "after", "kind"),
-    [
-        pytest.param("move-first", 1, "lost", id="moved, then stored"),
-        pytest.param("no-ledger", 0, "twice", id="stored, then moved, without a ledger"),
-    ],
+    some(
+        [
+            pytest.param("move-first", 1, "lost", id="moved, then stored"),
+            pytest.param("no-ledger", 0, "twice", id="stored, then moved, without a ledger"),
+        ]
+    ),
 )
 def test_a_kill_beside_the_move_finds_what_a_naive_order_breaks(
     variant: str, after: int, kind: Kind, undisturbed: Report, sites: Sites

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.long import tries
+
 HERE = Path(__file__).parent
 
 
@@ -22,9 +24,9 @@ def lives(*options: str, command: str = "run.py") -> subprocess.CompletedProcess
 @pytest.mark.parametrize(
     "life",
     [
-        pytest.param(["--seeds", "1-6", "--days", "0.5"], id="one machine"),
-        pytest.param(["--park", "--seeds", "1-2", "--days", "0.5"], id="two hosts and a centre"),
-        pytest.param(["--pair", "--seeds", "1-4", "--days", "1"], id="a leader and its standby"),
+        pytest.param(["--seeds", f"1-{tries(6)}", "--days", "0.5"], id="one machine"),
+        pytest.param(["--park", "--seeds", f"1-{tries(2)}", "--days", "0.5"], id="two hosts and a centre"),
+        pytest.param(["--pair", "--seeds", f"1-{tries(4)}", "--days", "1"], id="a leader and its standby"),
     ],
 )
 def test_whatever_happens_to_machines_their_promises_hold(life: list[str]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.inbox.dropping import Site
+from support.long import tries
 from tallyd.adapters.inbox.filenames import Pattern, escaped, flat_name, free_names, shown, source_of
 from tallyd.core.texts import UNPRINTABLE
 
@@ -95,7 +96,7 @@ def test_a_sub_folder_becomes_part_of_the_name_unless_the_pattern_forbids_it() -
     assert flat_name(["a.reason.json"], JSON) == "a.reason_.json"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(60), suppress_health_check=[HealthCheck.too_slow])
 @given(folder=st.none() | anything, stem=anything.map(lambda name: name[:250]))
 def test_a_file_of_any_name_is_read_rejected_replayed_and_done(folder: bytes | None, stem: bytes) -> None:
     with tempfile.TemporaryDirectory() as top:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from adapters.records.relay import Relay
 from adapters.records.sites import Site
+from support.long import tries
 from support.past import minutely
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.engine.transactions import Access
@@ -286,7 +287,7 @@ rounds = st.tuples(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=st.lists(rounds, max_size=12))
 def test_whatever_fails_in_between_the_hours_add_up(away: Away, plan: list[tuple[Any, ...]]) -> None:
     poller = f"apps{next(_numbers)}"

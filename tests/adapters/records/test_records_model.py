@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.records.samples import DAY, NOW, minute_counts, rejected_file, visitor_file
 from adapters.records.sites import Site, passages
+from support.long import tries
 from support.rows import Passage, readable
 from tallyd.contract.passages import Count, Fingerprint, Outcome, ToIngest, read_seen
 
@@ -74,7 +75,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(contents=st.lists(st.lists(rows, max_size=5), min_size=CONTENTS, max_size=CONTENTS), plan=st.data())
 def test_the_database_agrees_with_a_plain_model(
     site: Site, contents: list[list[Passage]], plan: st.DataObject

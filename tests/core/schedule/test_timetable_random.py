@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.ledger import ZONES, Ledger, expected_slots
-from support.long import HOW_LONG
+from support.long import tries
 from tallyd.core.reading import Slot
 from tallyd.core.schedule.timetable import NOT_STARTED, At, Every, marks_of, next_slots, open_slots, slots
 
 PAUSE_S = 180.0
-LIVES = 20 * HOW_LONG
+LIVES = tries(20)
 GRID = Every(7200.0, grid=True)
 
 

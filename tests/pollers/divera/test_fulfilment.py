@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.long import tries
 from support.toolbox import BERLIN
 from tallyd.contract.board import Asked, AskedError
 from tallyd.core.history import Entry, missed_slot
@@ -151,7 +152,7 @@ def invented_year(seed: int, *, days: int = 366) -> tuple[list[Entry], list[dict
     return stored, true
 
 
-@settings(max_examples=20)  # each is a whole year
+@settings(max_examples=tries(20))  # each is a whole year
 @given(st.integers(0, 10**6), st.integers(1, 12), st.booleans(), st.booleans())
 def test_over_a_year_the_true_share_lies_within_and_is_exact_where_nothing_is_hidden(
     seed: int, count: int, is_qualified: bool, is_by_day: bool

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.records.sites import Site
+from support.long import tries
 from support.sweeping import Park, passages, record, settings_of
 from support.wording import text_of
 from tallyd.contract.inbox import Inbox, Look, Waiting
@@ -172,7 +173,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_when_each_content_counts_once_a_source(
     sqlite_site: Site, steps: list[tuple[str, int, Any]]
 ) -> None:
