@@ -7,12 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from support import warm
 from support.needs import needs
+from support.one_python import answers_in_one_python
 from support.past import Past, write_config
 from tallyd import __version__
 from tallyd.cli.app import app
@@ -26,6 +30,7 @@ BOUND_BY_MODES = (
     else '"$@"'
 )
 """A line of shell under which even root may not read what its mode forbids."""
+READING = ("check", "status", "report")
 
 
 def tallyd(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +108,12 @@ def test_a_folder_with_a_config_in_it_is_answered_with_that_config(tmp_path: Pat
 COMMANDS = [each.name or each.callback.__name__ for each in app.registered_commands if each.callback]
 
 
+@cache
+def command_line() -> Callable[..., None]:
+    """Return what a call of the app makes anew each time."""
+    return get_command(app)
+
+
 @pytest.mark.parametrize("command", [[], *([each] for each in COMMANDS)], ids="".join)
 def test_help_and_version_have_a_short_form_everywhere(
     command: list[str], capsys: pytest.CaptureFixture[str]
@@ -115,7 +126,7 @@ def test_help_and_version_have_a_short_form_everywhere(
         ("-V", f"tallyd {__version__}\n"),
     ):
         with pytest.raises(SystemExit) as ending:
-            app([*command, option], prog_name="tallyd")
+            command_line()([*command, option], prog_name="tallyd")
         assert ending.value.code == 0
         assert said in capsys.readouterr().out
 
@@ -192,35 +203,35 @@ def test_a_name_that_is_too_long_is_reported_in_one_line(command: str, tmp_path:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("command", "status"), [("check", 78), ("status", 1), ("report", 1)])
-def test_a_folder_that_may_not_be_entered_is_reported(command: str, status: int, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_entered_is_reported(tmp_path: Path) -> None:
     write_config(tmp_path, data_dir="locked/data")
     locked = tmp_path / "locked"
     if os.geteuid() == 0:
         needs("setpriv")
     locked.mkdir(mode=0)
-    done = in_shell(BOUND_BY_MODES, "--config", str(tmp_path / "config.json"), command)
+    path = str(tmp_path / "config.json")
+    answers = answers_in_one_python(
+        *(("--config", path, command) for command in READING), shell=BOUND_BY_MODES
+    )
     locked.chmod(0o700)
-    assert done.returncode == status
-    assert str(locked) in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert [status for status, _ in answers] == [78, 1, 1]
+    for _, said in answers:
+        assert str(locked) in said
+        assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("command", ["check", "status", "report"])
-def test_a_config_that_may_not_be_read_is_a_config_problem(command: str, tmp_path: Path) -> None:
+def test_a_config_that_may_not_be_read_is_a_config_problem(tmp_path: Path) -> None:
     write_config(tmp_path)
     if os.geteuid() == 0:
         needs("setpriv")
     (tmp_path / "config.json").chmod(0)
-    # By its path, or by the environment: the one way for one command, the other for the others.
     path = str(tmp_path / "config.json")
-    if command == "check":
-        done = in_shell(BOUND_BY_MODES, "--config", path, command)
-    else:
-        done = in_shell(BOUND_BY_MODES, command, TALLYD_CONFIG=path)
-    assert done.returncode == 78
-    assert " cannot read " in done.stderr
-    assert "Traceback" not in done.stderr
+    # By its path, or by the environment.
+    commands = (("--config", path, "check"), *((name,) for name in READING))
+    for status, said in answers_in_one_python(*commands, shell=BOUND_BY_MODES, TALLYD_CONFIG=path):
+        assert status == 78
+        assert " cannot read " in said
+        assert "Traceback" not in said
 
 
 def test_excel_and_json_exclude_each_other(tmp_path: Path) -> None:
@@ -251,3 +262,13 @@ def test_status_after_readings_by_hand_alone_says_so(tmp_path: Path) -> None:
 )
 def test_the_config_may_be_named_behind_the_command(typed: str, meant: str) -> None:
     assert config_first(typed.split()) == meant.split()
+
+
+def test_help_imports_no_library_of_configs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tallyd", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "pydantic" not in done.stderr

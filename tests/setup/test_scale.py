@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,16 @@ def test_dask_knows_each_option_that_it_is_given(file: Path) -> None:
     used = _DASK.findall(file.read_text())
     assert used
     for command, rest in used:
-        done = subprocess.run(
-            [sys.executable, "-m", "dask", command, "--help"], capture_output=True, text=True, check=True
-        )
         for option in re.findall(r"--[a-z-]+", rest):
-            assert option in done.stdout, f"dask {command} has no {option}"
+            assert option in dask_help(command), f"dask {command} has no {option}"
+
+
+@cache
+def dask_help(command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dask", command, "--help"], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,12 @@ def test_it_runs_what_is_installed(service: dict[str, str]) -> None:
     assert str(places.log) == f"/var/log/{service['LogsDirectory']}"
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this source, alone in its folder."""
+    return wheel_of(_ROOT, tmp_path_factory.mktemp("wheel"))
+
+
 def wheel_of(source: Path, folder: Path) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(build, cwd=source, check=True, capture_output=True)
@@ -106,8 +112,10 @@ def wheel_of(source: Path, folder: Path) -> Path:
     return wheel
 
 
-def test_the_same_source_makes_the_same_wheel_wherever_and_whenever_it_is_built(tmp_path: Path) -> None:
-    ours, copy = wheel_of(_ROOT, tmp_path / "one"), tmp_path / "copy"
+def test_the_same_source_makes_the_same_wheel_wherever_and_whenever_it_is_built(
+    wheel: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
     for name in ("src", "docs"):
         shutil.copytree(
             _ROOT / name,
@@ -117,16 +125,15 @@ def test_the_same_source_makes_the_same_wheel_wherever_and_whenever_it_is_built(
         )
     for path in filter(Path.is_file, _ROOT.iterdir()):
         shutil.copyfile(path, copy / path.name)
-    assert wheel_of(copy, tmp_path / "two").read_bytes() == ours.read_bytes()
+    assert wheel_of(copy, tmp_path / "two").read_bytes() == wheel.read_bytes()
 
 
-def test_a_wheel_carries_it_and_the_man_page(unit_text: str, tmp_path: Path) -> None:
-    wheel = wheel_of(_ROOT, tmp_path)
+def test_a_wheel_carries_it_and_the_man_page(unit_text: str, wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read("tallyd/cli/service/tallyd.service").decode() == unit_text
         shared = {name: archive.read(f"tallyd-{__version__}.data/data/share/{name}") for name in SHARED}
     lines = shared["man/man1/tallyd.1"].decode().splitlines()
-    assert [path.name for path in tmp_path.iterdir()] == [wheel.name]
+    assert [path.name for path in wheel.parent.iterdir()] == [wheel.name]
     headings = {line for line in lines if line.startswith(".SS ")}
     assert len(headings) == len(EXAMPLES)
     for command in EXAMPLES:

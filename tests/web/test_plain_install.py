@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.daemon import Daemon, wait_until, write_config
+from support.one_python import answers_in_one_python
 from support.plain_install import plain_install, site_packages
 
 WEB = {"listen": "127.0.0.1:0"}
@@ -24,22 +24,15 @@ def config(folder: Path, **more: Any) -> Path:
     return write_config(folder, {"name": "pi", "timezone": "UTC", "pollers": {}, **more})
 
 
-def said(python: Path, path: Path, *command: str) -> tuple[int, str]:
-    """Return the exit status of a command, and what it said."""
-    done = subprocess.run(
-        [python, "-m", "tallyd", "--config", path, *command],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=path.parent,
-    )
-    return done.returncode, done.stdout + done.stderr
+def said(python: Path, path: Path, *commands: str) -> list[tuple[int, str]]:
+    """Return the exit status of each command, and what it said."""
+    words = [("--config", str(path), command) for command in commands]
+    return answers_in_one_python(*words, python=python, cwd=path.parent)
 
 
 def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None:
     path = config(tmp_path, web=WEB)
-    status, checked = said(plain, path, "check")
+    (status, checked), ran = said(plain, path, "check", "run")
     assert (status, checked.startswith("config.json: web: needs a library that is not installed (")) == (
         78,
         True,
@@ -49,13 +42,12 @@ def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None
         "(1 of 1 problem)\n"
     )
     text = checked.removesuffix(")\n")
-    assert said(plain, path, "run") == (78, f"{text}; nothing started)\n")
+    assert ran == (78, f"{text}; nothing started)\n")
     assert "state" not in [each.name for each in tmp_path.iterdir()], "nothing is begun"
 
 
 def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_path: Path) -> None:
     path = config(tmp_path)
-    assert said(plain, path, "check")[0] == 0
     daemon = Daemon(path, python=plain)
     try:
         daemon.wait_ready()
@@ -82,8 +74,7 @@ def test_without_a_page_it_runs_and_rejects_one_that_is_added(plain: Path, tmp_p
 def test_check_says_of_a_database_what_run_says(plain: Path, tmp_path: Path, url: str, missing: str) -> None:
     pollers = {"park": {"kind": "visitors", "inbox": "inbox"}}
     path = config(tmp_path, database={"url": url}, pollers=pollers)
-    for command in ("check", "run"):
-        status, text = said(plain, path, command)
+    for status, text in said(plain, path, "check", "run"):
         assert status == 78
         assert f"config.json: database.url: {missing}, which is not installed: pip install 'tallyd[" in text
         assert "canary" not in text
@@ -91,7 +82,8 @@ def test_check_says_of_a_database_what_run_says(plain: Path, tmp_path: Path, url
 
 def test_a_driver_that_nobody_needs_is_not_missed(plain: Path, tmp_path: Path) -> None:
     path = config(tmp_path, database={"url": "postgresql+psycopg://park@127.0.0.1/park"})
-    assert said(plain, path, "check")[0] == 0
+    ((status, _),) = said(plain, path, "check")
+    assert status == 0
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +98,12 @@ def test_each_library_of_the_page_is_missed_before_anything_is_served(
     there, away = site_packages(full) / library, tmp_path / "away"
     there.rename(away)
     try:
-        status, text = said(full, config(tmp_path, web=WEB), "check")
+        ((status, text),) = said(full, config(tmp_path, web=WEB), "check")
     finally:
         away.rename(there)
     assert (status, f"web: needs a library that is not installed ({library})" in text) == (78, True), text
 
 
 def test_with_all_of_them_nothing_is_missed(full: Path, tmp_path: Path) -> None:
-    status, text = said(full, config(tmp_path, web=WEB), "check")
+    ((status, text),) = said(full, config(tmp_path, web=WEB), "check")
     assert (status, "is fine" in text) == (0, True), text

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from core.language.catalogs import messages
+from core.language.catalogs import translations
 from support.past import FakePast, FakeRecords, minutely
 from support.translations import Use
 from tallyd.contract.board import Asked, AskedError
@@ -88,7 +88,7 @@ SUMMARY: Facts = {"targets": [{"target": "PROD", "state": "late", "lag_s": 7.0, 
 @cache
 def quoted(domain: str) -> Mapping[str, str]:
     """Return a catalog that puts every message in quotes."""
-    return {each: f"«{each}»" for each in messages(domain)}
+    return {each: f"«{each}»" for each in translations(domain, "de")}
 
 
 @pytest.fixture

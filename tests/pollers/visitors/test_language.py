@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from core.language.catalogs import messages as messages_of
+from core.language.catalogs import translations
 from pollers.visitors import test_board
 from pollers.visitors.test_board import ROWS, asked, in_outbox, kept, minute, past, poller, stored_report
 from support.past import BERLIN, instant
@@ -50,7 +50,7 @@ SHAPE: Final = Shape(
 @cache
 def catalog(domain: str) -> Mapping[str, str]:
     """Return a catalog that has all messages of a domain in the code."""
-    return {each: f"«{each}»" for each in messages_of(domain)}
+    return {each: f"«{each}»" for each in translations(domain, "de")}
 
 
 @pytest.fixture(autouse=True)
