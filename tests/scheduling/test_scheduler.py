@@ -145,23 +145,24 @@ HOUR, DAY, YEAR = 3600.0, 86400.0, 365 * 86400.0
     ids=lambda by_s: f"{by_s:+g}-s",
 )
 def test_a_clock_that_is_set_or_a_suspend_is_noticed_within_a_second(zone: str, by_s: float) -> None:
+    span_s = 1.25 * HOUR
     with host(NOON, zone) as machine:
         machine.scheduler.plan((machine.at_slots("grid", Every(300.0, grid=True)),))
         machine.run(100.5)
         machine.clock.set(machine.clock.now() + timedelta(seconds=by_s))
         jumped_at_s, machine.looks = machine.clock.monotonic(), machine.looks[-1:]
-        machine.run(2 * HOUR)
+        machine.run(span_s)
         assert machine.silence_s() <= LONGEST_SILENCE_S
         if abs(by_s) >= 2:
             assert machine.jumps == [pytest.approx(by_s)]
             assert machine.looks[1] - jumped_at_s <= 1.0
-            assert machine.scheduler.steady_for_s() == pytest.approx(2 * HOUR, abs=1.1)
+            assert machine.scheduler.steady_for_s() == pytest.approx(span_s, abs=1.1)
         else:
             assert machine.jumps == []
-        assert len(machine.looks) <= 2 * HOUR / LOOK_EVERY_S + 3
-        assert machine.ticks <= 2.2 * HOUR
+        assert len(machine.looks) <= span_s / LOOK_EVERY_S + 3
+        assert machine.ticks <= 1.1 * span_s
         after = [instant for instant in machine.acted("grid") if instant.timestamp() % 300 < 1.1]
-        assert len(after) >= 2 * HOUR / 300 - 1
+        assert len(after) >= span_s / 300 - 1
 
 
 @pytest.mark.parametrize(
