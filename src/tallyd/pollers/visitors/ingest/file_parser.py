@@ -6,14 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tallyd.contract.inbox import Waiting
-from tallyd.contract.passages import Content, Rows, ToIngest, seconds_of
+from tallyd.contract.passages import Rows, ToIngest, seconds_of
 from tallyd.core.errors import InboxError
 from tallyd.core.language.messages import english
 from tallyd.core.reading import Json
 from tallyd.pollers.visitors.ingest.bad_records import BadRecordsError, Broken
+from tallyd.pollers.visitors.ingest.file_pass import Pass
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
 
 SMALL_BYTES = 256 * 1024
@@ -26,21 +27,6 @@ Hash: TypeAlias = "hashlib._Hash"
 TOO_LARGE = "is larger than max_bytes"
 TOO_OLD = "its newest record is older than"
 """How the reasons begin that need other advice."""
-
-
-class Pass(Protocol):
-    """One pass over the records of a file. Raises `RejectedError`. At its end, `content` is complete."""
-
-    def whole(self, data: bytes) -> list[Rows]:
-        """Return the rows of a file that is in memory."""
-        ...
-
-    def rows(self, chunks: Iterable[bytes]) -> Iterable[Rows]:
-        """Return the rows in batches; it raises what `chunks` raises."""
-        ...
-
-    @property
-    def content(self) -> Content: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,12 +23,12 @@ from tallyd.pollers.visitors.ingest.file_parser import (
     MOST_WEIGHT,
     Hash,
     Parsed,
-    Pass,
     Reader,
     changed,
     parse,
     refused,
 )
+from tallyd.pollers.visitors.ingest.file_pass import Pass
 from tallyd.pollers.visitors.ingest.json_stream import RejectedError
 from tallyd.pollers.visitors.ingest.partial_files import Unfinished
 from tallyd.pollers.visitors.ingest.sweep_counts import Tally

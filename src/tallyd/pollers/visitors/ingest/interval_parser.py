@@ -16,21 +16,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from tallyd.contract.passages import Content, Rows
+from tallyd.contract.passages import Rows
 from tallyd.core.json_query import InapplicableError
 from tallyd.core.json_reply import TooMany, Unreadable, parse
 from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.file_settings import IntervalFields
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
-    BadRecords,
-    BadRecordsError,
-    Broken,
     fault,
     no_time,
 )
+from tallyd.pollers.visitors.ingest.file_pass import Pass
 from tallyd.pollers.visitors.ingest.json_stream import CutShortError, RejectedError
-from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
+from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError
 from tallyd.pollers.visitors.ingest.shape import Shape
 
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -40,23 +38,17 @@ MOST_PEOPLE: Final = 1_000_000
 LONGEST_S: Final = 86_400
 
 
-class IntervalReading:
-    """One pass over a file's intervals. After it, `content` is complete.
-
-    `times` has the format and the zone of times, `now` is aware. `skips_bad` as for passages.
-    """
+class IntervalReading(Pass):
+    """One pass over the intervals of a file. It returns no rows."""
 
     def __init__(
         self, fields: IntervalFields, times: Shape, now: datetime, *, skips_bad: bool = False
     ) -> None:
+        super().__init__(times, now, skips_bad=skips_bad)
         self._fields = fields
-        self._skips_bad = skips_bad
-        self._minutes = Minutes(times, now)
-        self._bad = BadRecords()
-        self._records = 0
 
     def whole(self, data: bytes) -> list[Rows]:
-        """Read a file that is in memory, and return no rows. Raises `RejectedError`."""
+        """Count its intervals. Raises `RejectedError`."""
         for number, record in enumerate(self._items(data), start=1):
             try:
                 self._count(record)
@@ -64,13 +56,11 @@ class IntervalReading:
                 self._bad.note(str(error), number)
             else:
                 self._records += 1
-        if self._bad.count and not (self._skips_bad and self._records):
-            ahead = self._minutes.ahead if self._bad.rules == {FROM_AHEAD} else None
-            raise BadRecordsError(self.broken, ahead)
+        self._check()
         return []
 
     def rows(self, chunks: Iterable[bytes]) -> list[Rows]:
-        """Read a file that comes in pieces, and return no rows. Raises `RejectedError`."""
+        """Put its pieces together, and count its intervals. Raises `RejectedError`."""
         data = bytearray()
         for chunk in chunks:
             data += chunk
@@ -78,19 +68,6 @@ class IntervalReading:
                 most = MOST_BYTES >> 20
                 raise RejectedError(english("has intervals in more than {most} MiB; split it", most=most))
         return self.whole(bytes(data))
-
-    @property
-    def content(self) -> Content:
-        """Return the content of the file."""
-        minutes = self._minutes
-        return Content(
-            records=self._records, minutes=minutes.counts, span=minutes.span, skipped=self._bad.count
-        )
-
-    @property
-    def broken(self) -> tuple[Broken, ...]:
-        """Return the rules that intervals broke."""
-        return self._bad.broken
 
     def _items(self, data: bytes) -> list[Any]:
         try:

@@ -6,39 +6,30 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from tallyd.contract.passages import Content, Row, Rows
+from tallyd.contract.passages import Row, Rows
 from tallyd.core.language.messages import english
 from tallyd.pollers.visitors.ingest.bad_records import (
     BadRecordError,
-    BadRecords,
-    BadRecordsError,
-    Broken,
     fault,
     no_time,
 )
+from tallyd.pollers.visitors.ingest.file_pass import Pass
 from tallyd.pollers.visitors.ingest.json_stream import Elements, pieces
-from tallyd.pollers.visitors.ingest.minute_counts import FROM_AHEAD, BadTimeError, Minutes
+from tallyd.pollers.visitors.ingest.minute_counts import BadTimeError
 from tallyd.pollers.visitors.ingest.shape import LARGEST_ID
 from tallyd.pollers.visitors.ingest.typed_records import RecordDecoder
 
 
-class Reading:
-    """One pass over a file's records. `rows` yields them in batches; after its end, `content` is complete.
-
-    `now` is aware. With `skips_bad`, bad records are skipped and counted. Otherwise a `BadRecordsError` with
-    the first few of them ends the pass.
-    """
+class Reading(Pass):
+    """One pass over the passages of a file."""
 
     def __init__(self, decoder: RecordDecoder, now: datetime, *, skips_bad: bool = False) -> None:
+        super().__init__(decoder.shape, now, skips_bad=skips_bad)
         self._decoder = decoder
-        self._skips_bad = skips_bad
-        self._minutes = Minutes(decoder.shape, now)
-        self._bad = BadRecords()
         self._read = 0
-        self._records = 0
 
     def whole(self, data: bytes) -> list[Rows]:
-        """Return the rows of a file that is in memory. Raises `RejectedError`."""
+        """Return its rows. Raises `RejectedError`."""
         rows = self._together(data)
         return [self._counted(rows)] if rows else list(self.rows((data,)))
 
@@ -54,23 +45,7 @@ class Reading:
                 rows = self._one_by_one(elements.read(piece, is_last=is_last))
             if rows:
                 yield self._counted(rows)
-        # If all records are bad, none is skipped: that is not a sign of life, but a host with a fault.
-        if self._bad.count and not (self._skips_bad and self._records):
-            ahead = self._minutes.ahead if self._bad.rules == {FROM_AHEAD} else None
-            raise BadRecordsError(self.broken, ahead)
-
-    @property
-    def content(self) -> Content:
-        """Return the content of the file, without its rows."""
-        minutes = self._minutes
-        return Content(
-            records=self._records, minutes=minutes.counts, span=minutes.span, skipped=self._bad.count
-        )
-
-    @property
-    def broken(self) -> tuple[Broken, ...]:
-        """Return the rules that records broke so far."""
-        return self._bad.broken
+        self._check()
 
     def _counted(self, rows: Rows) -> Rows:
         self._minutes.add(rows.seen_at, rows.ways)

@@ -20,7 +20,7 @@ from tallyd.pollers.visitors.alerts.problems import STANDS_S, Run, evaluate
 from tallyd.pollers.visitors.alerts.rejections import MOST_ASKED
 from tallyd.pollers.visitors.alerts.shared import ARRIVALS, SHARED, read_shared, shared_of
 from tallyd.pollers.visitors.ingest.arrival_notes import ArrivalNotes
-from tallyd.pollers.visitors.ingest.file_parser import Pass
+from tallyd.pollers.visitors.ingest.file_pass import Pass
 from tallyd.pollers.visitors.ingest.ingest import Taking
 from tallyd.pollers.visitors.ingest.interval_parser import IntervalReading
 from tallyd.pollers.visitors.ingest.record_parser import Reading as PassageReading
