@@ -34,7 +34,7 @@ class Files:
         max_bytes: int,
         now: Callable[[], datetime],
     ) -> None:
-        self._opened = opened
+        self._open = opened
         self._quarantine = quarantine
         self._troubles = troubles
         self._max_bytes = max_bytes
@@ -44,7 +44,7 @@ class Files:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """See `Folder.held`."""
+        """See `contract.Inbox`. At most `MOST_HELD` folders of the inbox, and as many of ours, at a time."""
         self._is_held = True
         try:
             yield
@@ -53,11 +53,11 @@ class Files:
             self._release()
 
     def chunks(self, waiting: Waiting) -> Iterator[bytes]:
-        """See `Folder.chunks`."""
+        """See `contract.Inbox`. A file that can't be read is noted: it is not tried again at each look."""
         if waiting.size > self._max_bytes:
             reason = english("is larger than {most} bytes", most=self._max_bytes)
             raise self._failed(waiting, waiting.identity, reason)
-        descriptor, found = self._open(waiting)
+        descriptor, found = self._open_file(waiting)
         try:
             if found != waiting.identity:
                 raise _changed(waiting)
@@ -73,11 +73,14 @@ class Files:
             os.close(descriptor)
 
     def is_unchanged(self, waiting: Waiting) -> bool:
-        """See `Folder.is_unchanged`."""
+        """See `contract.Inbox`. Also false if another file, or none, has its name now."""
         return self._identity_of(waiting) == waiting.identity
 
-    def done(self, waiting: Waiting, *, delete: bool) -> None:
-        """See `Folder.done`."""
+    def done(self, waiting: Waiting, *, delete: bool = False) -> None:
+        """See `contract.Inbox`. If it is another file, or has changed since the look, it stays in the inbox.
+
+        It goes to `.tallyd/done/<today, UTC>/<source>/`.
+        """
         if delete:
             self._put(waiting, lambda inbox: self._quarantine.delete(inbox, waiting))
         else:
@@ -85,10 +88,10 @@ class Files:
             self._put(waiting, lambda inbox: self._quarantine.done(inbox, waiting, day=day))
 
     def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
-        """See `Folder.rejected`."""
+        """See `contract.Inbox`. Like `done`, but it goes to `.tallyd/rejected/<source>/`."""
         self._put(waiting, lambda inbox: self._quarantine.rejected(inbox, waiting, reason))
 
-    def _open(self, waiting: Waiting) -> tuple[int, Identity]:
+    def _open_file(self, waiting: Waiting) -> tuple[int, Identity]:
         try:
             return open_regular(*self._use().folder_of(waiting.key))
         except FileNotFoundError as error:
@@ -117,7 +120,7 @@ class Files:
         self._troubles.forget(waiting.key)
 
     def _use(self) -> OpenInbox:
-        self._inbox = self._inbox or self._opened()
+        self._inbox = self._inbox or self._open()
         return self._inbox
 
     def _end_use(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -21,10 +21,9 @@ from tallyd.adapters.inbox.rejected import Rejected, RejectedFiles
 from tallyd.adapters.inbox.retention import InboxRetention
 from tallyd.adapters.inbox.scan import Scan
 from tallyd.adapters.inbox.tracking import Arrivals, Settling, Troubles
-from tallyd.contract.inbox import Look, Waiting
+from tallyd.contract.inbox import Look
 from tallyd.core.errors import InboxError
 from tallyd.core.language.messages import english
-from tallyd.core.reading import Json
 
 if TYPE_CHECKING:
     from tallyd.adapters.inbox.watcher import Watcher
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 MOST_OFFERED = 10_000
 
 
-class Folder:
+class Folder(Files):
     """A folder on disk; implements `contract.Inbox`. Not thread-safe, except for `prune`.
 
     `own_source` is the source of files directly in it. A look offers the oldest `most` files. Raises
@@ -59,12 +58,10 @@ class Folder:
         self._path, self._own_source, self._most = path, own_source, most
         self._monotonic = monotonic
         self._pattern = Pattern(pattern)
-        self._open = partial(OpenInbox, path, is_mount=is_mount)
+        opened, troubles = partial(OpenInbox, path, is_mount=is_mount), Troubles(monotonic=monotonic)
+        super().__init__(opened, Quarantine(self._pattern), troubles, max_bytes=max_bytes, now=now)
         self._settling = Settling(settle_s, now=now, monotonic=monotonic)
-        self._troubles = Troubles(monotonic=monotonic)
         self._arrivals = Arrivals(now=now)
-        quarantine = Quarantine(self._pattern)
-        self._files = Files(self._open, quarantine, self._troubles, max_bytes=max_bytes, now=now)
         self._rejected_files = RejectedFiles(self._pattern, own_source)
         self._retention = InboxRetention(self._rejected_files)
         self._lock: InboxLock | None = None
@@ -88,32 +85,6 @@ class Folder:
             return Look(
                 state="here", arrivals=self._arrivals.known(), untakable={".": error.text}, is_blind=True
             )
-
-    def chunks(self, waiting: Waiting) -> Iterator[bytes]:
-        """See `contract.Inbox`. A file that can't be read is noted: it is not tried again at each look."""
-        return self._files.chunks(waiting)
-
-    def is_unchanged(self, waiting: Waiting) -> bool:
-        """See `contract.Inbox`. Also false if another file, or none, has its name now."""
-        return self._files.is_unchanged(waiting)
-
-    def held(self) -> AbstractContextManager[None]:
-        """See `contract.Inbox`. At most `MOST_HELD` folders of the inbox, and as many of ours, at a time."""
-        return self._files.held()
-
-    def done(self, waiting: Waiting, *, delete: bool = False) -> None:
-        """See `contract.Inbox`. If it is another file, or has changed since the look, it stays in the inbox.
-
-        It goes to `.tallyd/done/<today, UTC>/<source>/`.
-        """
-        self._files.done(waiting, delete=delete)
-
-    def rejected(self, waiting: Waiting, reason: Mapping[str, Json]) -> None:
-        """See `contract.Inbox`. Like `done`.
-
-        It goes to `.tallyd/rejected/<source>/`.
-        """
-        self._files.rejected(waiting, reason)
 
     def take_lock(self) -> None:
         """Lock the inbox until `close`. Raises `InboxHeldError`, `InboxError`.
