@@ -66,39 +66,40 @@ def _completion(shell: str | None) -> None:
         raise typer.Exit
 
 
+_Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        readable=False,  # typer does not check the file; reading it gives a better message
+        help="Config file. Default: $TALLYD_CONFIG, else ./config.json.",
+    ),
+]
+# The functions of the commands have no argument for the following two.
+_Version = Annotated[
+    bool,
+    typer.Option(
+        "-V", "--version", callback=_version, is_eager=True, expose_value=False, help="Print the version."
+    ),
+]
+_Completion = Annotated[
+    Literal["bash", "zsh", "fish"] | None,
+    typer.Option(
+        "--completion",
+        callback=_completion,
+        is_eager=True,
+        expose_value=False,
+        help="Print what this shell needs to complete a command line when you press Tab.",
+    ),
+]
+
+
 @app.callback()
 def _common(
     context: typer.Context,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            metavar="PATH",
-            readable=False,  # typer does not check the file; reading it gives a better message
-            help="Config file. Default: $TALLYD_CONFIG, else ./config.json.",
-        ),
-    ] = None,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "-V",
-            "--version",
-            callback=_version,
-            is_eager=True,
-            expose_value=False,  # the functions of the commands have no argument `version`
-            help="Print the version.",
-        ),
-    ] = False,
-    completion: Annotated[
-        Literal["bash", "zsh", "fish"] | None,
-        typer.Option(
-            "--completion",
-            callback=_completion,
-            is_eager=True,
-            expose_value=False,
-            help="Print what this shell needs to complete a command line when you press Tab.",
-        ),
-    ] = None,
+    config: _Config = None,
+    version: _Version = False,
+    completion: _Completion = None,
 ) -> None:
     context.obj = config_path(config)
     if context.invoked_subcommand not in _WITHOUT_LOG:

@@ -49,37 +49,42 @@ class HostTable:
         self._is_noted = False
         with self._access.writing() as connection:
             clock = clock_of(connection, now())
-            ahead = now() - clock
-            at, forgotten = seen_text(clock), seen_text(clock - FORGOTTEN_AFTER)
-            started = self._started or at
-            rows, others = _rows(connection), []
-            for row in rows:
-                is_former = self._started is None and (row.name, row.folder) == (self._name, self._folder)
-                if row.id != self._id and not is_former and row.beat_at >= forgotten:
-                    others.append(row)
-            # By their keys: a search would lock the rows of others, and two hosts could deadlock.
-            kept = {self._id, *(row.id for row in others)}
-            if old := [row.id for row in rows if row.id not in kept]:
-                connection.execute(delete(HOST).where(HOST.c.id.in_(old)))
+            ahead, at = now() - clock, seen_text(clock)
+            others, is_there = self._tidied(connection, forgotten=seen_text(clock - FORGOTTEN_AFTER))
             values = {
                 "id": self._id,
                 "name": self._name,
                 "folder": self._folder,
                 "version": version,
-                "started_at": started,
+                "started_at": self._started or at,
                 "beat_at": at,
                 "ahead_s": ahead.total_seconds(),
                 "config_digest": config_digest,
                 "pollers": json.dumps({poller: sorted(done) for poller, done in sorted(duties.items())}),
             }
             # No update of a row that is not there: on MariaDB it would lock the gap.
-            if any(row.id == self._id for row in rows):
+            if is_there:
                 connection.execute(_RENEW, {**values, "own": self._id})
             else:
                 connection.execute(insert(HOST), values)
-        self._started, self._is_noted = started, True
         own = SimpleNamespace(**values)
+        self._started, self._is_noted = own.started_at, True
         return Neighbours(me=_host(own, ahead), others=tuple(_host(row, ahead) for row in others))
+
+    def _tidied(self, connection: Connection, *, forgotten: str) -> tuple[Sequence[Row[Any]], bool]:
+        """Delete rows that nobody renews; return those of other daemons, and whether this one has a row."""
+        rows = {row.id: row for row in _rows(connection)}
+        is_there = rows.pop(self._id, None) is not None
+        others = {
+            each: row
+            for each, row in rows.items()
+            if row.beat_at >= forgotten
+            and (self._started or (row.name, row.folder) != (self._name, self._folder))
+        }
+        # By their keys: a search would lock the rows of others, and two hosts could deadlock.
+        if old := [each for each in rows if each not in others]:
+            connection.execute(delete(HOST).where(HOST.c.id.in_(old)))
+        return tuple(others.values()), is_there
 
     def leave(self) -> None:
         """Delete the row: this daemon stops. Nothing waits for a database that did not take the last beat.
