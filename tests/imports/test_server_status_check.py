@@ -363,7 +363,8 @@ def test_a_config_that_is_none_is_refused_and_nothing_of_it_is_shown(
     assert [each.name for each in tmp_path.iterdir()] == ["config.yaml"]
 
 
-def test_a_config_without_a_database_says_so(tmp_path: Path, said: Said) -> None:
+@pytest.mark.parametrize("old", ["config.yaml", "."], ids=["file", "folder"])
+def test_a_config_without_a_database_says_so(tmp_path: Path, said: Said, old: str) -> None:
     (tmp_path / "config.yaml").write_text("servers: {A: 'http://a.example'}")
-    assert imported(configured(tmp_path), tmp_path / "config.yaml") == 1
+    assert imported(configured(tmp_path), tmp_path / old) == 1
     assert "config.yaml has no URL of a database" in said()[1]

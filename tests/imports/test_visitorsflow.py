@@ -358,14 +358,29 @@ def test_a_dump_is_read_as_text_and_only_its_table(tmp_path: Path) -> None:
     assert sums(stored(path)) == {"24": (0, 1, 0)}
 
 
-def test_a_file_in_utf_16_that_ends_in_the_middle_of_a_letter_is_read_so_far(
-    tmp_path: Path, said: Said
-) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"state,time,ip\n0,2024-07-01 08:00:00,12\n1,2024-07-01", id="in a row"),
+        pytest.param(
+            "state,time,ip\n0,2024-07-01 08:00:00,12\n1".encode("utf-16") + b"\0", id="in a letter of UTF-16"
+        ),
+    ],
+)
+def test_a_csv_file_that_is_cut_off_brings_nothing(tmp_path: Path, said: Said, content: bytes) -> None:
+    """A day that has counts is never added to: the rest of its last day could not come later."""
     path, old = configured(tmp_path), tmp_path / "old.csv"
-    old.write_bytes("state,time,ip\n0,2024-07-01 08:00:00,12\n1".encode("utf-16") + b"\0")
+    old.write_bytes(content)
     assert imported(path, old) == 1
-    assert "row 2 (another number of columns)" in said()[1]
-    assert sums(stored(path)) == {"12": (1, 0, 0)}
+    assert "old.csv ends too early: its last line is not complete" in said()[1]
+    assert stored(path) == {}
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "1,2024-07-01 08:00:00,12\n"])
+def test_a_csv_file_without_its_heading_is_refused(tmp_path: Path, said: Said, text: str) -> None:
+    path = configured(tmp_path)
+    assert imported(path, a_file(tmp_path, text)) == 1
+    assert "its first line does not name the columns state and time, as a CSV file must" in said()[1]
 
 
 def test_the_table_is_chosen_by_name(tmp_path: Path) -> None:

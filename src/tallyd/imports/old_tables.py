@@ -100,16 +100,32 @@ def _from_csv(path: Path, wanted: Wanted) -> Iterator[Row | None]:
         delimiter = max(",;\t", key=heading.count)
         columns = [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [])]
         # A file is a single table, whatever its name is.
-        _, places = replace(wanted, only=path.stem).find({path.stem: columns}, str(path))
+        name, places = replace(wanted, only="", names=frozenset()).find({path.stem: columns}, str(path))
+        if not name:
+            raise OldDataError(
+                tr(
+                    "{file}: its first line does not name the columns {columns}, as a CSV file must",
+                    file=path,
+                    columns=wanted.shown(wanted.needed),
+                )
+            )
         rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        is_whole = True
         try:
             for row in rows:
-                if len(row) == len(columns):
-                    yield [None if at is None else row[at] for at in places]
-                elif row:
-                    yield None
+                if row:
+                    is_whole = len(row) == len(columns)
+                    yield [None if at is None else row[at] for at in places] if is_whole else None
         except csv.Error:
             line = rows.line_num + 1
             raise OldDataError(
                 tr("{file}: line {line} cannot be read as CSV", file=path, line=line)
             ) from None
+        if not is_whole and not _ends_a_line(path):
+            raise OldDataError(tr("{file} ends too early: its last line is not complete", file=path))
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-2, os.SEEK_END)
+        return not {*b"\r\n"}.isdisjoint(file.read())

@@ -16,7 +16,7 @@ from tallyd.core.language.messages import tr
 from tallyd.imports.old_days import Scratch, bring_days, by_day, read_all
 from tallyd.imports.old_tables import read_rows
 from tallyd.imports.old_yaml import read_yaml
-from tallyd.imports.server_status_check import PROGRAM, database
+from tallyd.imports.server_status_check import PROGRAM, config_of, database
 from tallyd.imports.values import OldDataError, Target, Totals
 from tallyd.imports.wanted import Row, Wanted
 from tallyd.pollers.servers.computed_time import EARLIEST, FUTURE_AFTER_S, UnreadableTimeError, read_time
@@ -40,8 +40,9 @@ def bring_data(old: str, target: Target) -> Totals:
     """Import the hours and the changes that are kept. Raises `OldDataError`, `RecordsError`."""
     poller, totals = target.task.source, Totals()
     assert isinstance(poller, ServersPoller)  # noqa: S101 # `programs.py` says that it is
-    if Path(old).suffix in (".yaml", ".yml"):
-        path, (_, old) = Path(old), database(read_yaml(Path(old)))
+    path = config_of(Path(old))
+    if path.suffix in (".yaml", ".yml"):
+        _, old = database(read_yaml(path))
         if not old:
             raise OldDataError(tr("{file} has no URL of a database", file=path))
     wanted = Wanted(

@@ -22,6 +22,7 @@ PROGRAM: Final = "server-status-check"
 
 def read_config(path: Path) -> OldConfig:
     """Return a poller with its servers. Raises `OldDataError`."""
+    path = config_of(path)
     content = read_yaml(path)
     notes: list[str] = []
     defaults = _limits(content, notes)
@@ -46,6 +47,10 @@ def read_config(path: Path) -> OldConfig:
         secrets={**chat, **url},
         notes=tuple(notes),
     )
+
+
+def config_of(path: Path) -> Path:
+    return path / "config.yaml" if path.is_dir() else path
 
 
 def _target(name: str, server: object, notes: list[str]) -> dict[str, Json] | None:

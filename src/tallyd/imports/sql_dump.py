@@ -171,4 +171,6 @@ class _Dump:
 
     def cut_off(self) -> OldDataError:
         """Return what to raise for a dump without its end."""
-        return OldDataError(tr("{file} ends too early: this dump is not complete", file=self._path))
+        return OldDataError(
+            tr("{file} ends too early, or is no dump; make it again with mysqldump", file=self._path)
+        )

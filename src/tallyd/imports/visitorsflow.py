@@ -195,7 +195,7 @@ def _source(ip: object) -> str:
     try:
         return source_name(name.strip()) if name.strip() else ""
     except ValueError:
-        raise BadTimeError(tr("ip is not the name of a source")) from None
+        raise BadTimeError(tr("ip is not the name of a source, or not in UTF-8")) from None
 
 
 def _days(counts: Scratch, zone: tzinfo) -> Iterator[OldDay]:

@@ -54,7 +54,7 @@ class Wanted:
             tr(
                 "{place}: there is no table with the columns {columns}[; its tables: {tables}]",
                 place=place,
-                columns=self._shown(self.needed),
+                columns=self.shown(self.needed),
                 tables=listed([*tables][:_MOST_NAMED], more=max(0, len(tables) - _MOST_NAMED)),
             )
         )
@@ -74,10 +74,11 @@ class Wanted:
                     "{place}: the table {table} lacks the columns {columns}",
                     place=place,
                     table=name,
-                    columns=self._shown(lacking),
+                    columns=self.shown(lacking),
                 )
             )
         return () if lacking else [*places.values()]
 
-    def _shown(self, groups: Sequence[Sequence[str]]) -> str:
+    def shown(self, groups: Sequence[Sequence[str]]) -> str:
+        """Return groups of columns by their first names."""
         return listed(["/".join(self.columns[key][0] for key in group) for group in groups])
