@@ -10,10 +10,10 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import count, islice
+from itertools import count, islice, product
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ from tallyd.imports.values import OldConfig, OldDataError, Target, Totals, canno
 from tallyd.pollers.divera.client import USERS_URL
 from tallyd.pollers.divera.poller import DiveraPoller
 
-_NAME: Final = re.compile(r"(\d\d)-(\d\d)-(\d{4})_(\d\d)(?::(\d\d))?\.json", re.ASCII)
+_NAMES: Final = ("%d-%m-%Y_%H.json", "%d-%m-%Y_%H:%M.json")
 _STATUS: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _NOBODYS: Final = frozenset({"null", "0"})
 """What stands for people without a status."""
@@ -42,19 +42,22 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True)
 class _OldFile:
-    """A file of counts, and the local day and time of its slot."""
+    """A file of counts, and the local time of its slot."""
 
     path: Path
-    day: date
-    at: time
+    at: datetime
 
     def slot(self, zone: tzinfo) -> Due:
         """Return its slot as the timetable names it: also a time that does not exist, or comes twice."""
-        midnight = datetime.combine(self.day, time(), zone)
+        day = self.at.date()
+        midnight = datetime.combine(day, time(), zone)
         near = slots(
-            At((self.at,)), zone, after=midnight - timedelta(days=1), until=midnight + timedelta(days=2)
+            At((self.at.time(),)),
+            zone,
+            after=midnight - timedelta(days=1),
+            until=midnight + timedelta(days=2),
         )
-        return next(slot for slot in near if slot.key.startswith(self.day.isoformat()))
+        return next(slot for slot in near if slot.key.startswith(day.isoformat()))
 
 
 def read_config(path: Path) -> OldConfig:
@@ -90,7 +93,7 @@ def read_config(path: Path) -> OldConfig:
 
 def bring_data(old: str, target: Target) -> Totals:
     """Import the counts as readings of their slots. Raises `OldDataError`, `OutError`, `StateError`."""
-    totals, files = Totals(), sorted(_files(Path(old)), key=lambda file: (file.day, file.at))
+    totals, files = Totals(), sorted(_files(Path(old)), key=lambda file: file.at)
     config, poller = target.config, target.task.poller
     with ExitStack() as stack:
         state = None
@@ -116,14 +119,9 @@ def _files(path: Path) -> Iterator[_OldFile]:
         names = sorted(each.name for each in folder.iterdir())
     except OSError as error:
         raise OldDataError(cannot_read(folder, error)) from None
-    for name in names:
-        if (found := _NAME.fullmatch(name)) is None:
-            continue
-        day, month, year, hour, minute = (int(part or 0) for part in found.groups())
-        try:
-            yield _OldFile(folder / name, date(year, month, day), time(hour, minute))
-        except ValueError:
-            continue  # 31-02 is a name of somebody else
+    for name, form in product(names, _NAMES):
+        with suppress(ValueError):  # a name of somebody else
+            yield _OldFile(folder / name, datetime.strptime(name, form))  # noqa: DTZ007 # of the poller's zone
 
 
 def _times(path: Path) -> list[Json]:
@@ -132,8 +130,8 @@ def _times(path: Path) -> list[Json]:
         files = list(_files(path))
     except OldDataError:
         files = []
-    newest = max((file.day for file in files), default=date.max)
-    times = {f"{file.at:%H:%M}" for file in files if file.day > newest - timedelta(days=31)}
+    newest = max((file.at.date() for file in files), default=date.max)
+    times = {f"{file.at:%H:%M}" for file in files if file.at.date() > newest - timedelta(days=31)}
     return [*sorted(times or _HOURS)]
 
 
@@ -153,8 +151,8 @@ def _news(
         else:
             try:
                 reading = _reading(slot, _counts(read_text(file.path)), target)
-            except (OldDataError, ValueError, RecursionError) as error:
-                totals.reject(file.path.name, str(error) or tr("not JSON"))
+            except (OldDataError, ValueError) as error:
+                totals.reject(file.path.name, str(error))
                 continue
             totals.saw(slot.at)
             yield reading
