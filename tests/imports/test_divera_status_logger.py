@@ -103,6 +103,18 @@ def test_a_second_time_adds_nothing_and_changes_no_file(tmp_path: Path, logger: 
     assert (stored(path), out_files(tmp_path)) == before
 
 
+def test_in_another_time_zone_no_file_comes_a_second_time(tmp_path: Path, logger: Logger, said: Said) -> None:
+    logger.count("28-10-2024_08", [50101])
+    path = configured(tmp_path)
+    imported(path, logger)
+    before = stored(path)
+    path.write_text(path.read_text().replace("Europe/Berlin", "Asia/Taipei"))
+    said()
+    assert imported(path, logger) == 0
+    assert said()[0] == "divera: imported: 0 readings there already, unchanged: 1 reading"
+    assert stored(path) == before
+
+
 def test_what_tallyd_counted_itself_stays_and_a_missed_slot_is_filled(
     tmp_path: Path, logger: Logger, said: Said
 ) -> None:

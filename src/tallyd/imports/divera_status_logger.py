@@ -101,7 +101,7 @@ def bring_data(old: str, target: Target) -> Totals:
             state = State(config.state_at, reads_only=target.dry_run)
             stack.enter_context(closing(state))
         taken = state.readings.taken(poller) if state else {}
-        news = _news(files, target, frozenset(taken.values()), totals)
+        news = _news(files, target, frozenset(_local(slot) for slot in taken.values() if slot), totals)
         if target.dry_run or state is None:
             totals.added = sum(1 for _ in news)
             return totals
@@ -136,15 +136,15 @@ def _times(path: Path) -> list[Json]:
 
 
 def _news(
-    files: Iterable[_OldFile], target: Target, taken: frozenset[str | None], totals: Totals
+    files: Iterable[_OldFile], target: Target, taken: frozenset[str], totals: Totals
 ) -> Iterator[NewReading]:
-    """Yield the reading of each file that tallyd may import and does not have."""
+    """Yield the reading of each file that tallyd may import and does not have; `taken` are local times."""
     kept_from = target.kept_from(target.task.keep_days)
     for file in files:
         slot = file.slot(target.zone)
         if slot.at >= target.today:
             totals.left += 1
-        elif slot.key in taken:
+        elif _local(slot.key) in taken:
             totals.known += 1
         elif kept_from is not None and slot.at < kept_from:
             totals.too_old += 1
@@ -156,6 +156,11 @@ def _news(
                 continue
             totals.saw(slot.at)
             yield reading
+
+
+def _local(slot: str) -> str:
+    """Return the local time of a slot: a file is the same one after `timezone` was changed."""
+    return slot.partition("[")[0]
 
 
 def _counts(text: str) -> Mapping[str, int]:
