@@ -214,10 +214,10 @@ def test_a_folder_that_may_not_be_entered_is_reported(tmp_path: Path) -> None:
         *(("--config", path, command) for command in READING), shell=BOUND_BY_MODES
     )
     locked.chmod(0o700)
-    assert [status for status, _ in answers] == [78, 1, 1]
-    for _, said in answers:
-        assert str(locked) in said
-        assert "Traceback" not in said
+    assert [done.returncode for done in answers] == [78, 1, 1]
+    for done in answers:
+        assert str(locked) in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_config_that_may_not_be_read_is_a_config_problem(tmp_path: Path) -> None:
@@ -228,10 +228,10 @@ def test_a_config_that_may_not_be_read_is_a_config_problem(tmp_path: Path) -> No
     path = str(tmp_path / "config.json")
     # By its path, or by the environment.
     commands = (("--config", path, "check"), *((name,) for name in READING))
-    for status, said in answers_in_one_python(*commands, shell=BOUND_BY_MODES, TALLYD_CONFIG=path):
-        assert status == 78
-        assert " cannot read " in said
-        assert "Traceback" not in said
+    for done in answers_in_one_python(*commands, shell=BOUND_BY_MODES, TALLYD_CONFIG=path):
+        assert done.returncode == 78
+        assert " cannot read " in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_excel_and_json_exclude_each_other(tmp_path: Path) -> None:

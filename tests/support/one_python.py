@@ -14,9 +14,10 @@ import contextlib, io, json, sys
 from tallyd.cli.main import main
 for words in json.loads(sys.argv[1]):
     sys.argv[1:] = words
-    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main()
-    print(json.dumps([status, said.getvalue()]))
+    print(json.dumps([words, status, out.getvalue(), err.getvalue()]))
 """
 
 
@@ -26,8 +27,8 @@ def answers_in_one_python(
     shell: str = '"$@"',
     cwd: Path | None = None,
     **environ: str,
-) -> list[tuple[int, str]]:
-    """Return the exit status of each command and all that it said. `shell` is a line that starts Python."""
+) -> list[subprocess.CompletedProcess[str]]:
+    """Return what each command answered. `shell` is a line that starts Python."""
     done = subprocess.run(
         ["sh", "-c", shell, "sh", str(python), "-c", _PROGRAM, json.dumps(commands)],
         capture_output=True,
@@ -38,5 +39,4 @@ def answers_in_one_python(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    return [(status, said) for status, said in found]
+    return [subprocess.CompletedProcess(*json.loads(line)) for line in done.stdout.splitlines()]

@@ -19,21 +19,29 @@ from packaging.requirements import Requirement
 _ROOT = Path(__file__).parents[2]
 
 
-def plain_install(folder: Path, *, extras: frozenset[str] = frozenset()) -> Path:
-    """Install into a venv in `folder`; return its Python."""
-    venv, built = folder / "venv", folder / "built"
+def plain_install(folder: Path, *, extras: frozenset[str] = frozenset(), like: Path | None = None) -> Path:
+    """Install into a venv in `folder`; return its Python. `like` is that of another install of the wheel."""
+    venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
-    subprocess.run(build, cwd=_ROOT, check=True, capture_output=True)
     site = site_packages(venv / "bin" / "python")
-    (wheel,) = built.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
+    if like is None:
+        _unpack_wheel(site, folder / "built")
+    else:
+        for part in site_packages(like).glob("tallyd*"):
+            (site / part.name).symlink_to(part)
     (info,) = site.glob("tallyd-*.dist-info")
     for each in {found.name: found for found in _required(PathDistribution(info), extras, set())}.values():
         for name in {file.parts[0] for file in each.files or ()} - {"..", "__pycache__"}:
             (site / name).symlink_to(Path(str(each.locate_file(name))))
     return venv / "bin" / "python"
+
+
+def _unpack_wheel(site: Path, built: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
+    subprocess.run(build, cwd=_ROOT, check=True, capture_output=True)
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
 
 
 def site_packages(python: Path) -> Path:

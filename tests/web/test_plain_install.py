@@ -27,7 +27,8 @@ def config(folder: Path, **more: Any) -> Path:
 def said(python: Path, path: Path, *commands: str) -> list[tuple[int, str]]:
     """Return the exit status of each command, and what it said."""
     words = [("--config", str(path), command) for command in commands]
-    return answers_in_one_python(*words, python=python, cwd=path.parent)
+    answers = answers_in_one_python(*words, python=python, cwd=path.parent)
+    return [(done.returncode, done.stdout + done.stderr) for done in answers]
 
 
 def test_check_says_of_a_page_what_run_says(plain: Path, tmp_path: Path) -> None:
@@ -87,8 +88,8 @@ def test_a_driver_that_nobody_needs_is_not_missed(plain: Path, tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return plain_install(tmp_path_factory.mktemp("full"), extras=frozenset({"web"}))
+def full(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plain_install(tmp_path_factory.mktemp("full"), extras=frozenset({"web"}), like=plain)
 
 
 @pytest.mark.parametrize("library", ["jinja2", "prometheus_client", "uvicorn"])
