@@ -23,6 +23,20 @@ KINDS = (*OWN_KINDS, *RUN_KINDS, *(kind for poller in POLLERS for kind in poller
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=[kind.key for kind in KINDS])
 
 
+@pytest.mark.parametrize(
+    ("key", "has_subject"),
+    [
+        pytest.param("<poller>/<source>/rejected", True, id="source"),
+        pytest.param("<poller>/<job>/failed", False, id="job"),
+        pytest.param("<poller>/database/unreachable", False, id="database"),
+        pytest.param("tallyd/disk", False, id="tallyd itself"),
+    ],
+)
+def test_a_key_names_a_subject_unless_its_middle_says_people_nothing(key: str, has_subject: bool) -> None:
+    kind = AlertKind(key=key, severity="error", text="", over="", ends="", short="", many="")
+    assert kind.has_subject is has_subject
+
+
 @each_kind
 def test_its_texts_are_templates_whose_placeholders_a_config_may_use(kind: AlertKind) -> None:
     for text in (kind.text, kind.over):

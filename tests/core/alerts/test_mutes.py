@@ -137,6 +137,7 @@ def test_a_pattern_that_covers_a_key_may_meet_whatever_the_key_is_one_of(
         ("divera/*/belwo", "divera/*/below"),
         ("aprk/24/rejected", "park/24/rejected"),
         ("tallyd/outt", "tallyd/out"),
+        ("divera/5010?/belwo", "divera/5010?/below"),
     ],
 )
 def test_what_was_meant_is_among_what_is_near(pattern: str, near: str) -> None:

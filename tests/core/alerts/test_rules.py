@@ -250,6 +250,8 @@ def test_what_is_over_does_not_add_up_bad_readings_that_are_not_in_a_row() -> No
     for minutes, is_bad in enumerate([True, True, False, True, False, True]):
         found = alerts.look(minutes, *([problem(minutes)] if is_bad else []))
     assert not found.raised
+    (raised,) = alerts.look(6, problem(6)).raised
+    assert raised.since == at(5)
 
 
 def test_of_two_problems_with_one_key_the_later_counts() -> None:

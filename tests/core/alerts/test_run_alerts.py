@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from support.wording import text_of
 from tallyd.core.alerts import run_alerts
 
@@ -29,6 +31,16 @@ def test_a_failure_that_is_retried_says_until_when() -> None:
     assert text_of(found) == (
         "divera: no reading for Fri 08:00: app.divera247.com timed out (5 attempts until 08:06). "
         "Retrying until 08:15."
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "tried"), [(1, ""), (2, " (2 attempts until 08:06)"), (5, " (5 attempts until 08:06)")]
+)
+def test_a_failure_says_how_often_it_was_tried_if_that_is_more_than_once(attempts: int, tried: str) -> None:
+    found = run_alerts.failed_for_good(_run(), "app.divera247.com timed out", attempts=attempts)
+    assert text_of(found).startswith(
+        f"divera: no reading for Fri 08:00: app.divera247.com timed out{tried}. Next slot"
     )
 
 

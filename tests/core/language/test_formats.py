@@ -73,6 +73,14 @@ def test_a_duration_can_be_read_again(seconds: float) -> None:
     assert span_of(span(seconds)) == seconds
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(9.99, "9.9 s"), (10.9, "10 s"), (119.9, "1 min 59 s"), (3605, "1 h"), (-10.9, "-10 s")],
+)
+def test_a_duration_is_cut_and_has_tenths_only_below_ten_seconds(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
 @pytest.mark.parametrize("text", ["", "4", "s", "4 s later", "host 4 h", "4 h 5"])
 def test_other_texts_are_no_duration(text: str) -> None:
     assert span_of(text) is None

@@ -130,6 +130,8 @@ class TestWhatIsSearched:
     def test_of_a_long_text_its_beginning_is_enough(self) -> None:
         note = "Liegt mit Grippe im Bett und kommt fruehestens am Montag wieder zum Dienst"
         assert len(note) > LONGEST
+        assert note[LONGEST - 1 : LONGEST + 1].isalpha(), "it is cut within a word"
+        assert found(note, note) == [note]
         assert found(note[:LONGEST] + "…", note) == [note]
         assert found(note[: LONGEST - 1] + "…", note) == []
 

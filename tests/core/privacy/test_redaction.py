@@ -115,6 +115,16 @@ def test_base64_around_a_secret_no_longer_holds_it(
             assert secret.encode() not in decoded
 
 
+@pytest.mark.parametrize(
+    ("secret", "special"),
+    [pytest.param("who???why???", "/", id="slash"), pytest.param("abc>>>def>>>", "+", id="plus")],
+)
+def test_base64_for_urls_is_found_where_it_differs_in_one_character_alone(secret: str, special: str) -> None:
+    written = base64.urlsafe_b64encode(secret.encode()).decode()
+    assert set(base64.b64encode(secret.encode()).decode()) & {"+", "/"} == {special}
+    assert Redactor([secret]).redact(f"token {written} sent") == f"token {MASK} sent"
+
+
 @given(secret=SECRETS)
 def test_what_requests_makes_of_a_secret_is_found(secret: str) -> None:
     redactor = Redactor([secret])
