@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -25,6 +26,7 @@ from tallyd.core.schedule.timetable import (
 UTC_ZONE = ZoneInfo("UTC")
 EIGHT, NOON, FOUR = "08:00", "12:00", "16:00"
 DAY = timedelta(days=1)
+DAILY, FRIDAYS = At(times(EIGHT)), At(times(EIGHT), frozenset({4}))  # the day of these tests is a Friday
 
 
 def on(clock: str, day: int = 20) -> datetime:
@@ -204,14 +206,15 @@ def test_a_time_that_is_added_counts_from_then_on_and_the_others_keep_their_memo
 
 
 @pytest.mark.parametrize(
-    ("when", "zone"),
+    ("before", "when", "zone"),
     [
-        pytest.param(At(times(EIGHT)), ZoneInfo("Europe/Berlin"), id="zone"),
-        pytest.param(At(times(EIGHT), frozenset({4, 5})), UTC_ZONE, id="days"),
+        pytest.param(DAILY, DAILY, ZoneInfo("Europe/Berlin"), id="zone"),
+        pytest.param(DAILY, FRIDAYS, UTC_ZONE, id="days"),
+        pytest.param(FRIDAYS, replace(FRIDAYS, once_a="week"), UTC_ZONE, id="once a week"),
     ],
 )
-def test_with_another_zone_or_other_days_a_time_counts_as_new(when: At, zone: ZoneInfo) -> None:
-    ledger = Ledger(At(times(EIGHT)), UTC_ZONE)
+def test_with_another_zone_or_other_days_a_time_counts_as_new(before: At, when: At, zone: ZoneInfo) -> None:
+    ledger = Ledger(before, UTC_ZONE)
     ledger.look(on("06:00"))
     ledger.when, ledger.zone = when, zone
     assert ledger.look(on("09:00")) is None
