@@ -7,17 +7,34 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tallyd.adapters.clock import Clock
 from tallyd.adapters.state import StateError
-from tallyd.alerting.daemon_keys import is_about_daemon
 from tallyd.alerting.notifier import Notifier
 from tallyd.config.jobs import Task
 from tallyd.config.reload import ActiveConfig
-from tallyd.core.alerts.daemon_alerts import CLOCK, EXECUTOR, INTAKE, PART_CRASHED, WEB
+from tallyd.core.alerts.daemon_alerts import (
+    CLOCK,
+    CONFIG,
+    CONFIGS,
+    DAMAGED,
+    DOUBLED,
+    EXECUTOR,
+    INTAKE,
+    LOG,
+    NETWORK,
+    PART_CRASHED,
+    UNDELIVERED,
+    WEB,
+)
 from tallyd.core.alerts.dependencies import network_down
 from tallyd.core.alerts.rules import OWN, unwatched
+from tallyd.core.alerts.run_alerts import OVERDUE
+from tallyd.core.naming import key_segments
 from tallyd.core.reading import Problem
 from tallyd.storage.store import Store
 
 log = logging.getLogger("tallyd")
+
+_KEYS = frozenset(kind.key for kind in (CONFIG, CONFIGS, LOG, DAMAGED, NETWORK, WEB, INTAKE))
+_WHATS = frozenset(kind.what for kind in (PART_CRASHED, UNDELIVERED, DOUBLED))
 
 
 class DaemonHealth:
@@ -108,5 +125,12 @@ class DaemonHealth:
     def _may_resolve(self, key: str) -> bool:
         """Whether an alert ends if none of the daemon's own problems has its key now."""
         is_open = self._notifier.may_still_be(key) or self._may_still_be(key)
-        is_own = is_about_daemon(key) and not is_open
+        is_own = _is_about_daemon(key) and not is_open
         return is_own or self._is_about_report(key)
+
+
+def _is_about_daemon(key: str) -> bool:
+    """Whether the daemon finds this problem when it checks itself."""
+    segments = key_segments(key)
+    is_own_part = segments[0] == OWN and segments[-1] in _WHATS
+    return segments[-1] == OVERDUE.what or key in _KEYS or is_own_part

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Final, Literal
 
-from tallyd.core.alerts.commands import commands_below
 from tallyd.core.alerts.notice_text import (
     Surroundings,
     mute_notice_text,
@@ -16,10 +16,12 @@ from tallyd.core.alerts.notice_text import (
     problems_text,
     shared_text,
 )
-from tallyd.core.alerts.notices import MuteNotice, News, Notice
+from tallyd.core.alerts.notices import AlertPolicy, MuteNotice, News, Notice
 from tallyd.core.alerts.rules import OWN, RUN_WHATS
+from tallyd.core.alerts.wording import mute_command
 from tallyd.core.language.messages import tr
-from tallyd.core.naming import key_segments
+from tallyd.core.language.templates import read_template
+from tallyd.core.naming import key_segments, key_to_copy
 from tallyd.core.texts import shortened
 
 Tone = Literal["error", "warning", "over", "info"]
@@ -188,7 +190,7 @@ def _line(notice: Notice, around: Surroundings) -> _Line:
         _tone(notice),
         alert.since,
         notice_text(notice, around),
-        commands=commands_below(notice, around.alert_policy_of(alert.key)),
+        commands=_commands_below(notice, around.alert_policy_of(alert.key)),
     )
 
 
@@ -201,8 +203,27 @@ def _shared_line(alike: Sequence[Notice], around: Surroundings) -> _Line:
         alike[0].alert.since,
         shared_text(worst, problems_text([each.alert for each in alike], worst.alert, around), around),
         count=len(alike),
-        commands=commands_below(worst, around.alert_policy_of(worst.alert.key), f"{poller}/*/{what}"),
+        commands=_commands_below(worst, around.alert_policy_of(worst.alert.key), f"{poller}/*/{what}"),
     )
+
+
+def _commands_below(notice: Notice, policy: AlertPolicy, pattern: str = "") -> tuple[str, ...]:
+    """Return what stands below the line of a notice, each with the word that says what it does.
+
+    `pattern` is that of several problems, which share a line; empty: the problem has a line of its own, whose
+    text says how to mute it.
+    """
+    alert = notice.alert
+    if notice.news not in ("begins", "escalated"):
+        return ()
+    key = shlex.quote(pattern or key_to_copy(alert.key))
+    commands = []
+    if pattern and "mute" in read_template(alert.text).names:
+        commands.append(tr("Mute: {command}", command=mute_command(policy.tallyd, key)))
+    if policy.escalate and not alert.acknowledged:
+        acknowledge = f"{policy.tallyd} ack {key}"
+        commands.append(tr("Acknowledge: {command}", command=acknowledge))
+    return tuple(commands)
 
 
 def _mute_line(notice: MuteNotice, around: Surroundings) -> _Line:
