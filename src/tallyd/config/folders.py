@@ -10,9 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
-from tallyd.config.problems import place_of
 from tallyd.core.errors import ConfigProblem
-from tallyd.pollers.report import Report
 
 INSTALLED = Path("/etc/tallyd/config.json")
 DATA_FOLDER = Path("/var/lib/tallyd")
@@ -56,12 +54,6 @@ def digest_of_url(url: str) -> str:
 def slow_digest(text: str) -> str:
     """Return a digest (hex) of a text with secrets: a short password could be guessed from a fast one."""
     return hashlib.scrypt(text.encode(), salt=b"database.url", n=2**14, r=8, p=1, dklen=32).hex()
-
-
-def report_dirs(reports: Mapping[str, Report], data_dir: Path) -> dict[str, Path]:
-    """Return the folders of reports, by their places in the config."""
-    dirs = {place_of(("reports", name, "dir")): each.dir for name, each in reports.items()}
-    return {place: data_dir / folder for place, folder in dirs.items() if folder is not None}
 
 
 def inbox_problems(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tallyd.config.document import without_addresses
 from tallyd.config.effective import Effective, alert_policy, effective_of
-from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, report_dirs, slow_digest
+from tallyd.config.folders import STATE_FILE, database_url, digest_of_url, slow_digest
 from tallyd.config.problems import place_of
 from tallyd.config.settings import Settings
 from tallyd.contract.poller import Poller
@@ -93,7 +93,11 @@ class Config:
     @property
     def report_dirs(self) -> dict[str, Path]:
         """The folders of reports, by their places in the file."""
-        return report_dirs(self.settings.reports, self.data_dir)
+        return {
+            place_of(("reports", name, "dir")): self.data_dir / report.dir
+            for name, report in self.settings.reports.items()
+            if report.dir is not None
+        }
 
     @property
     def zone(self) -> ZoneInfo:

@@ -61,17 +61,13 @@ def borders_between(since: datetime, until: datetime, zone: tzinfo) -> tuple[dat
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     if len(days) > _MOST_DAYS:
         days = [first, *(day for day in days[1:] if day.day == 1)]
-    return _without_repeats([since, *(day_span(day, zone)[0] for day in days[1:]), until])
+    # A set: a day that a zone left out has no span.
+    return tuple(sorted({since, *(day_span(day, zone)[0] for day in days[1:]), until}))
 
 
 def _hour_before(now: datetime) -> datetime:
     last = now.astimezone(UTC) - timedelta.resolution
     return last.replace(minute=0, second=0, microsecond=0)
-
-
-def _without_repeats(borders: Sequence[datetime]) -> tuple[datetime, ...]:
-    """Leave out the days that a zone left out."""
-    return tuple(sorted(set(borders)))
 
 
 # -- what goes into them ------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ class Process:
             self._config,
             now=self._clock.now,
             monotonic=self._clock.monotonic,
-            environ=dict(os.environ),
+            environ=self._environ,
             closely=look_closely,
             restart=self._restart,
         )
