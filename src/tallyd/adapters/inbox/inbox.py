@@ -136,7 +136,7 @@ class Folder(Files):
             return self._rejected_files.replay(inbox, names, source, show_progress)
 
     def put_back_unknown(self, *, since: date, known: IsKnown) -> int:
-        """Move done files that the ledger does not know back to the folders of their sources; see `done.py`.
+        """Move done files that the ledger does not know back to the folders of their sources (`put_back.py`).
 
         Nobody else may use the inbox meanwhile: take its lock first. Raises `InboxError`.
         """

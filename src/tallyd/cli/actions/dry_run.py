@@ -149,7 +149,7 @@ class DryRecords:
 
 
 class DryOutside:
-    """The database and the inboxes of a config, in which nothing changes. Implements `runs.Reach`."""
+    """The database and the inboxes of a config, in which nothing changes; implements `Resources` of runs."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside

@@ -44,7 +44,7 @@ INBOX_MODE = 0o770
 
 
 class Outside:
-    """What `runs.Reach` wants, for one config after the other. Any number of threads.
+    """What `runs.toolbox.Resources` wants, for one config after the other. Any number of threads.
 
     With `on_files` (the daemon) an inbox is locked and watched: it is called with poller and job when files
     came. Without, it is locked only where no daemon of this config holds it; with `holds` false, never: what

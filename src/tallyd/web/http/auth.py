@@ -72,7 +72,7 @@ class Passwords:
         self._digest = _digest(password)
         self._schemes: dict[str, Callable[[str], str | None]] = {
             "basic": _password_of,
-            **({"bearer": _stripped} if takes_token else {}),
+            **({"bearer": str.strip} if takes_token else {}),
         }
         self._monotonic = monotonic
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
@@ -136,10 +136,6 @@ def _network(client: str) -> str:
     if isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped:
         return str(address)
     return str(ipaddress.ip_network((int(address), 64), strict=False))
-
-
-def _stripped(token: str) -> str:
-    return token.strip()
 
 
 def _digest(password: str) -> bytes:
