@@ -253,7 +253,7 @@ run_tests() {
     check 'imports' lint-imports --no-logo
     check 'packages' python -m pip --disable-pip-version-check check
     wait
-    check 'tests' pytest -n 4 --dist worksteal "$@"
+    check 'tests' pytest -n 3 --dist worksteal "$@"
     [ -z "$failed" ] || die "failed: ${failed#, }"
     echo 'Every check passed.'
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.long import some
 from tallyd.presentation.invocation import config_named, filled, program_of
 
 MODULE = "lib/python3.11/site-packages/tallyd/__main__.py"
@@ -92,9 +93,7 @@ def test_texts_have_it_in_place_of_its_placeholder() -> None:
     assert filled("Run: {tallyd} check {x}", "sudo tallyd") == "Run: sudo tallyd check {x}"
 
 
-@pytest.mark.parametrize(
-    "program", [["{bin}/tallyd"], ["{bin}/python", "-m", "tallyd"]], ids=["script", "module"]
-)
+@pytest.mark.parametrize("program", some([["{bin}/tallyd"], ["{bin}/python", "-m", "tallyd"]]), ids=" ".join)
 def test_a_command_that_a_message_names_can_be_run_there(tmp_path: Path, program: list[str]) -> None:
     folder = Path(sys.executable).parent
     call = [part.replace("{bin}", str(folder)) for part in program]

@@ -19,6 +19,7 @@ import pytest
 
 from support import warm
 from support.daemon import LONGEST_S, every_seconds, running, wait_until, write_config
+from support.long import some
 
 USERS = json.dumps({"success": True, "data": [{"status_id": 50101}, {"status_id": 50103}, {}]}).encode()
 
@@ -188,7 +189,7 @@ def test_a_change_that_needs_a_restart_is_refused_and_says_so(source: Source, tm
 
 @pytest.mark.parametrize(
     ("in_a_terminal", "words"),
-    [(True, "stop tallyd with Ctrl-C and start it again"), (False, "stop tallyd and start it again")],
+    some([(True, "stop tallyd with Ctrl-C and start it again"), (False, "stop tallyd and start it again")]),
 )
 def test_without_systemd_a_restart_is_explained_in_other_words(
     source: Source, tmp_path: Path, *, in_a_terminal: bool, words: str

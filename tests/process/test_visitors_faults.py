@@ -17,9 +17,17 @@ from typing import Any, Literal
 
 import pytest
 
-from adapters.records.conftest import mariadb, postgresql, running  # noqa: F401 # fixtures, found by their names
+from adapters.records.conftest import (  # noqa: F401 # fixtures, found by their names
+    mariadb,
+    mariadb_site,
+    postgresql,
+    postgresql_site,
+    running,
+    served,
+)
 from adapters.records.relay import Relay
-from adapters.records.servers import PostgreSql, Server, postgresql_programs
+from adapters.records.servers import PostgreSql, postgresql_programs
+from adapters.records.sites import Site
 from support import warm
 from support.daemon import running as daemon_of
 from support.daemon import wait_until
@@ -95,23 +103,28 @@ def test_while_postgresql_is_away_files_wait_one_alert_tells_it_and_it_mends_its
 
 
 @pytest.mark.parametrize("cut", ["before", "after"])
-@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
 def test_a_connection_that_is_lost_during_the_commit_counts_a_file_once(
-    request: pytest.FixtureRequest, tmp_path: Path, kind: str, cut: Literal["before", "after"]
+    served: Site,  # noqa: F811 # see above
+    tmp_path: Path,
+    cut: Literal["before", "after"],
 ) -> None:
-    server: Server = request.getfixturevalue(kind)
-    name = server.new_database()
-    with Relay(server.port) as relay, closing(Database(server.url(name, relay.port))) as database:
-        database.prepare()
-        park = Park(tmp_path, database.records("park"))
-        park.run()
-        park.drop("12/a.json", passages("125901", "125902"))
-        relay.cut = cut
-        assert park.files(park.run()) == {"waiting": 1}
-        assert relay.cuts == 1
-        assert park.files(park.run()) == ({"done": 1} if cut == "before" else {"repeat": 1})
-        assert park.n_in() == 2
-        assert len(park.quarantined("done")) == 1
+    assert served.server is not None
+    port = served.server.port
+    with Relay(port) as relay:
+        url = served.url.replace(f":{port}/", f":{relay.port}/")
+        with closing(Database(url)) as database:
+            _loses_a_connection(Park(tmp_path, database.records(served.new_poller())), relay, cut)
+
+
+def _loses_a_connection(park: Park, relay: Relay, cut: Literal["before", "after"]) -> None:
+    park.run()
+    park.drop("12/a.json", passages("125901", "125902"))
+    relay.cut = cut
+    assert park.files(park.run()) == {"waiting": 1}
+    assert relay.cuts == 1
+    assert park.files(park.run()) == ({"done": 1} if cut == "before" else {"repeat": 1})
+    assert park.n_in() == 2
+    assert len(park.quarantined("done")) == 1
 
 
 def test_a_full_disk_of_the_database_keeps_files_in_the_inbox(sites: Sites) -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.records.conftest import KINDS
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.sites import Site, passages
+from support.long import some
 from tallyd.adapters.records.database import Database
 from tallyd.contract.passages import ToIngest
 from tallyd.core.errors import RecordsError
@@ -59,6 +61,7 @@ def test_threads_with_the_same_files_store_each_once(site: Site, at_once: int) -
     expect_each_once(site, poller, found, 4)
 
 
+@pytest.mark.parametrize("site", some(KINDS, 2), indirect=True)
 def test_processes_with_the_same_files_store_each_once(site: Site) -> None:
     poller = site.new_poller()
     command = [sys.executable, "-P", "-m", "adapters.records.ingester"]

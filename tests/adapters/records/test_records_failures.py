@@ -10,11 +10,12 @@ from typing import Literal
 
 import pytest
 
-from adapters.records.conftest import KINDS, prepared, running
+from adapters.records.conftest import prepared, running
 from adapters.records.relay import Relay
 from adapters.records.samples import DAY, IN, NOW, many, visitor_file
 from adapters.records.servers import ESCAPED, MariaDb, PostgreSql, Server
 from adapters.records.sites import Site, passages
+from support.long import some
 from support.processes import free_port
 from support.rows import Passage
 from tallyd.adapters.records.database import Database
@@ -121,7 +122,7 @@ def test_a_server_is_called_by_host_and_port_whatever_its_password(kind: str, na
     database.close()
 
 
-@pytest.mark.parametrize("make", [PostgreSql, MariaDb], ids=KINDS[1:])
+@pytest.mark.parametrize("make", some([PostgreSql, MariaDb], 1), ids=lambda make: make.kind)
 def test_a_server_that_was_killed_is_used_again_once_it_is_back(make: type[Server]) -> None:
     with running(make) as server, prepared(server.kind, server.url(server.new_database()), server) as site:
         records = site.records()

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
+from adapters.records.conftest import KINDS
 from adapters.records.samples import DAY, IN, NOW, visitor_file
 from adapters.records.sites import Site
+from support.long import some
 from tallyd.adapters.records.create_sqlite import make_file
 from tallyd.adapters.records.database import Database
 from tallyd.adapters.records.migration import COMMAND, RecordsTooNewError, bring_up_to_date
@@ -122,6 +124,7 @@ def test_without_anything_to_migrate_no_process_is_started(
     site.database.prepare()
 
 
+@pytest.mark.parametrize("site", some(KINDS), indirect=True)
 def test_a_newer_database_is_rejected_and_not_changed_here_and_by_the_process_itself(site: Site) -> None:
     def set_revision(revision: str) -> None:
         with site.database.access.writing() as connection:
@@ -138,6 +141,7 @@ def test_a_newer_database_is_rejected_and_not_changed_here_and_by_the_process_it
         set_revision(REVISION)
 
 
+@pytest.mark.parametrize("site", some(KINDS, 1), indirect=True)
 def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str) -> None:
     running = [
         subprocess.Popen(
