@@ -86,8 +86,12 @@ def test_a_slow_delivery_is_noted_at_the_incident_that_it_was_about(tmp_path: Pa
         assert [life(each) for each in known(world)] == ["08:00-08:02: ", "08:04-now: "]
         moved = threads.moved()
         opened[0].set()
-        world.run(minutes=1)
-        assert moved.wait(20), "the second incident's message is under way"
+
+        def is_second_under_way() -> bool:
+            world.run(minutes=1)
+            return moved.is_set()
+
+        wait_until(is_second_under_way, what="the second incident's message")
         opened[1].set()
 
         def is_noted() -> bool:
