@@ -15,7 +15,7 @@ from support.pools import FakePool, workers_of
 from tallyd.adapters.pools import child
 from tallyd.config.secrets import SecretFiles
 from tallyd.contract.http import Request
-from tallyd.contract.workers import Done, WorkersError, WorkTools
+from tallyd.contract.workers import Done, HttpOptions, WorkersError, WorkTools
 from tallyd.core.errors import SourceError, Stopped
 from tallyd.pollers.servers.sources.credentials import Credentials
 from tallyd.runs.remote import do
@@ -35,6 +35,12 @@ def revealed(secret: Secret, tools: WorkTools) -> str:
 def refused(host: Secret, tools: WorkTools) -> str:
     with pytest.raises(SourceError) as caught:
         tools.http.request(Request(url=f"http://{host.reveal(tools.read_secret)}:1/")).result(20)
+    return caught.value.text
+
+
+def asked(url: str, tools: WorkTools) -> str:
+    with pytest.raises(SourceError) as caught:
+        tools.http.request(Request(url=url)).result(20)
     return caught.value.text
 
 
@@ -94,6 +100,14 @@ def test_what_a_request_of_a_worker_says_has_no_secret_that_it_has_read(
     (tmp_path / "host").write_text("127.0.0.1")
     said = workers.begin(refused, Reference(f"file:{tmp_path / 'host'}")).result(20).result
     assert said == "***:1: connection refused"
+
+
+def test_a_worker_asks_through_the_proxy_of_the_config(pool: FakePool, tmp_path: Path) -> None:
+    (tmp_path / "proxy").write_text("http://127.0.0.1:1")
+    options = HttpOptions("tallyd", 10.0, Reference(f"file:{tmp_path / 'proxy'}"))
+    workers = PooledWorkers(pool, options, now=lambda: datetime.now(UTC))
+    said = workers.begin(asked, "http://apps.example/version").result(20).result
+    assert said == "the proxy on the way to apps.example: connection refused"
 
 
 def test_a_secret_that_is_written_directly_never_leaves_this_process(workers: PooledWorkers) -> None:

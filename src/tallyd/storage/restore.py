@@ -28,7 +28,6 @@ from tallyd.storage.out_writer import OutWriter
 from tallyd.storage.projection import let_missing_be_written
 
 _STAGED = ".restoring"
-_FOLDER_MODE = 0o750
 
 
 @dataclass
@@ -52,7 +51,7 @@ def restore_data(archive: Archive, config: Config) -> Restored:
     """
     done = Restored()
     for folder in (config.state_dir, config.out_dir):
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(config.state_dir / "lock").take()
     except LockedError as error:
@@ -81,7 +80,7 @@ def _place(
     if log.exists() and log.stat().st_size:  # SQLite would apply it to the restored database
         raise BackupError(english("{file} is left of another database; move it away", file=log))
     _remove(target)
-    target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     staged = target.with_name(target.name + _STAGED)
     _remove(staged)
     try:
@@ -116,7 +115,7 @@ def _restore_out(archive: Archive, config: Config, done: Restored) -> None:
     for name in archive.names(OUT):
         target = config.out_dir / name.removeprefix(f"{OUT}/")
         if not os.path.lexists(target):
-            target.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             archive.extract(name, target, is_durable=False)
             done.out_files += 1
 
