@@ -101,6 +101,7 @@ def test_restored_elsewhere_it_has_every_count_and_file(old: Path, tmp_path: Pat
         (correction,) = database.records("park").corrections(NOW, NOW.replace(hour=23))
         assert (correction.inside, correction.by) == (3, "")
     assert not list(new.rglob("*.restoring*")) + list(new.rglob("*-wal"))
+    assert not [path for path in new.rglob("*") if path.stat().st_mode & 0o007], "others can read it"
 
 
 def test_out_files_go_along_if_asked(old: Path, tmp_path: Path, said: Said) -> None:
