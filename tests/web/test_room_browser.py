@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.browser import Chromium, chromium, leave
+from support.long import some
 from support.needs import needs
 from support.webfolder import Web, serving_app
 from support.webworld import Site, small_world
@@ -54,21 +55,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield found
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/wall",
-        "/incidents",
-        "/poller/divera",
-        "/poller/visitors",
-        "/poller/visitors?source=12",
-        "/poller/servers",
-        "/poller/servers?target=STAGE",
-        "/poller/nobody",
-    ],
+PATHS = (
+    "/",
+    "/wall",
+    "/incidents",
+    "/poller/divera",
+    "/poller/visitors",
+    "/poller/visitors?source=12",
+    "/poller/servers",
+    "/poller/servers?target=STAGE",
+    "/poller/nobody",
 )
+VIEWS = [
+    (path, LANGUAGES[(number + turn) % len(LANGUAGES)])
+    for number, path in enumerate(PATHS)
+    for turn in range(len(LANGUAGES))
+]
+"""Each page in each language. Every third of them is each page once, in one language after the other."""
+
+
+@pytest.mark.parametrize(("path", "language"), some(VIEWS))
 def test_no_view_is_wider_than_the_window_and_no_word_is_cut(
     browser: Chromium, site: Site, path: str, language: str
 ) -> None:
