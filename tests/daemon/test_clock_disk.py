@@ -291,6 +291,21 @@ def test_what_was_due_while_the_clock_was_further_ahead_than_keep_days_is_record
         }
 
 
+def test_what_was_due_while_tallyd_was_off_is_recorded_as_missed_by_a_clock_that_starts_too_far_ahead(
+    tmp_path: Path,
+) -> None:
+    poller = kept(3, FakePoller(daily("08:00", "09:00", "10:00")))
+    with FakeClock(at("2026-11-03 07:59")) as clock, World(tmp_path, clock, poller) as world:
+        world.run(minutes=31)
+        world.kill()
+        clock.set(clock.now() + timedelta(days=6, hours=1))  # by less than a week: retention trusts it
+        world.start()
+        world.run(minutes=5)
+        clock.set(clock.now() - timedelta(days=6))
+        world.run(minutes=5)
+        assert "2026-11-03 09:00 missed" in world.outcomes()
+
+
 # -- nothing to do -----------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,9 @@ class Retention:
         if abs(age_s) >= NOTED_EVERY_S:
             self._store.state.set_note(_NOTE, instant_text(now))
             self._noted_at = now
+
+    def _note_pruned(self, now: datetime) -> None:
+        """Note, once a day and before anything is deleted, from which instant ages are measured."""
         if self.pruned_until is None or self.pruned_until < now:
             until = now + timedelta(seconds=NOTED_EVERY_S)
             self._store.state.set_note(_PRUNED, instant_text(until))
@@ -140,6 +143,7 @@ class Retention:
         keep |= {poller: (self._left_keep_days(poller, config, now), config.zone) for poller in left}
         for poller, (days, zone) in keep.items():
             if days:
+                self._note_pruned(now)
                 before = now - timedelta(days=days)
                 self._safely("pruning", partial(self._store.files.prune, poller, before=before, zone=zone))
         if days := config.settings.state.keep_days:
