@@ -115,6 +115,32 @@ def test_in_another_time_zone_no_file_comes_a_second_time(tmp_path: Path, logger
     assert stored(path) == before
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(("28-10-2024_08", "28-10-2024_08:00"), id="two names of one time"),
+        pytest.param(("29-03-2026_02", "29-03-2026_03"), id="a time that does not exist"),
+    ],
+)
+def test_of_two_files_of_one_slot_the_first_one_comes(
+    tmp_path: Path, logger: Logger, said: Said, names: Sequence[str]
+) -> None:
+    for people, name in enumerate(names, start=1):
+        logger.count(name, [50101] * people)
+    path = configured(tmp_path)
+    for added in (1, 0):
+        assert imported(path, logger) == 0
+        assert said()[0].startswith(f"divera: imported: {added} reading")
+        assert len(stored(path)) == len(out_files(tmp_path)) == 1
+
+
+def test_a_file_of_an_impossible_year_is_none_of_its(tmp_path: Path, logger: Logger, said: Said) -> None:
+    for name in ("01-01-0001_00", "31-12-9999_23", "28-10-2024_08"):
+        logger.count(name, [50101])
+    assert imported(configured(tmp_path), logger) == 0
+    assert said()[0] == "divera: imported: 1 reading, 2024-10-28 to 2024-10-28"
+
+
 def test_what_tallyd_counted_itself_stays_and_a_missed_slot_is_filled(
     tmp_path: Path, logger: Logger, said: Said
 ) -> None:
@@ -285,6 +311,9 @@ def test_the_config_asks_at_the_hours_of_the_last_month(tmp_path: Path, logger: 
         pytest.param(
             {"url": f"https://app.divera247.com/api/users?accesskey={KEY}"}, None, id="key in the url"
         ),
+        pytest.param(
+            {"url": f"https://user:{KEY}@app.divera247.com/api/users"}, None, id="password in the url"
+        ),
     ],
 )
 def test_the_address_never_keeps_a_key(
@@ -305,6 +334,7 @@ def test_the_address_never_keeps_a_key(
     [
         pytest.param("url = 1", "config.json is not JSON", id="no JSON"),
         pytest.param("[]", 'config.json has no "url"', id="a list"),
+        pytest.param('{"url": "https://[x/"}', 'config.json: "url" is not a URL', id="no URL"),
         pytest.param(None, "config.json: no such file or directory", id="another folder"),
     ],
 )

@@ -107,6 +107,14 @@ def test_other_names_and_forms_of_columns_mean_the_same(
     assert lags[-1].computed_time == "2026-11-17 23:00:00.000"
 
 
+def test_without_a_computed_time_it_is_the_difference_that_counts(tmp_path: Path) -> None:
+    path = configured(tmp_path)
+    row = ("PROD", "2026-11-17 08:00:00", "", "61")
+    write_csv(tmp_path / "old.csv", [row], "server", "timestamp", "computed_time", "time_difference")
+    assert imported(path, tmp_path / "old.csv") == 0
+    assert stored(path)[0]["PROD"].lag_s_max == 61.0
+
+
 def test_in_an_hour_that_comes_twice_data_is_not_from_after_its_check(tmp_path: Path) -> None:
     path = configured(tmp_path)
     row = ("PROD", "2026-10-25 02:05:00", "2026-10-25 02:58:00")  # 7 minutes before

@@ -376,6 +376,14 @@ def test_a_csv_file_that_is_cut_off_brings_nothing(tmp_path: Path, said: Said, c
     assert stored(path) == {}
 
 
+def test_a_csv_file_with_a_quote_that_is_never_closed_brings_nothing(tmp_path: Path, said: Said) -> None:
+    path = configured(tmp_path)
+    rows = ['"0","2024-07-01 08:00:00","12"', '"0","2024-07-01 08:00:00","1']  # it was of "12"
+    assert imported(path, a_file(tmp_path, "\n".join(["state,time,ip", *rows]))) == 1
+    assert "old.csv: line 3 cannot be read as CSV" in said()[1]
+    assert stored(path) == {}
+
+
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "1,2024-07-01 08:00:00,12\n"])
 def test_a_csv_file_without_its_heading_is_refused(tmp_path: Path, said: Said, text: str) -> None:
     path = configured(tmp_path)

@@ -161,7 +161,9 @@ def _problems_of_report(
         known = {name: asked[name].known(option, options, poller=name) for name in knowing}
         lacking = [name for name, values in known.items() if values is not None and value not in values]
         if lacking and not need(name not in lacking for name in knowing):
-            whose = f"{lacking[0]} has no such" if report.pollers else "no poller of this report has such a"
+            whose = "no poller of this report has such a"
+            if report.pollers:
+                whose, lacking = f"{lacking[0]} has no such", lacking[:1]
             there_are = tuple(dict.fromkeys(each for name in lacking for each in known[name] or ()))
             hint = did_you_mean(value, there_are) or f"; there is: {', '.join(there_are) or 'none'}"
             yield (option,), f"{whose} {option}{hint}"

@@ -69,9 +69,16 @@ def read_config(path: Path) -> OldConfig:
         raise OldDataError(tr("{file} is not JSON", file=file)) from None
     if not isinstance(content, dict) or not isinstance(content.get("url"), str):
         raise OldDataError(tr('{file} has no "url"; is that its folder?', file=file))
-    parts = urlsplit(content["url"])
-    url = parts._replace(query="", fragment="").geturl()
+    try:
+        parts = urlsplit(content["url"])
+    except ValueError:
+        raise OldDataError(tr('{file}: "url" is not a URL', file=file)) from None
+    url = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     notes = []
+    if "@" in parts.netloc:
+        notes.append(
+            tr("The url in {file} contains a user or a password; left out: Divera needs none", file=file)
+        )
     if any(pair.partition("=")[2] for pair in parts.query.split("&")):
         notes.append(tr("The url in {file} contains a key: take it from there", file=file))
     if content.get("accesskey") in (None, "", _PLACEHOLDER):
@@ -121,7 +128,9 @@ def _files(path: Path) -> Iterator[_OldFile]:
         raise OldDataError(cannot_read(folder, error)) from None
     for name, form in product(names, _NAMES):
         with suppress(ValueError):  # a name of somebody else
-            yield _OldFile(folder / name, datetime.strptime(name, form))  # noqa: DTZ007 # of the poller's zone
+            at = datetime.strptime(name, form)  # noqa: DTZ007 # of the poller's zone
+            if date.min.year < at.year < date.max.year:  # the days around it can be named, too
+                yield _OldFile(folder / name, at)
 
 
 def _times(path: Path) -> list[Json]:
@@ -140,12 +149,16 @@ def _news(
 ) -> Iterator[NewReading]:
     """Yield the reading of each file that tallyd may import and does not have; `taken` are local times."""
     kept_from = target.kept_from(target.task.keep_days)
+    known = set(taken)
     for file in files:
         slot = file.slot(target.zone)
+        # A time that does not exist is one with the time at which it runs: both are one instant.
+        times = {_local(slot.key), slot.at.astimezone(target.zone).replace(tzinfo=None).isoformat()}
         if slot.at >= target.today:
             totals.left += 1
-        elif _local(slot.key) in taken:
+        elif not known.isdisjoint(times):
             totals.known += 1
+            known |= times
         elif kept_from is not None and slot.at < kept_from:
             totals.too_old += 1
         else:
@@ -155,6 +168,7 @@ def _news(
                 totals.reject(file.path.name, str(error))
                 continue
             totals.saw(slot.at)
+            known |= times
             yield reading
 
 

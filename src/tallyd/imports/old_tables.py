@@ -109,15 +109,17 @@ def _from_csv(path: Path, wanted: Wanted) -> Iterator[Row | None]:
                     columns=wanted.shown(wanted.needed),
                 )
             )
-        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        is_whole = True
+        # Strict: a quote that is never closed is no value, but a file that is cut off.
+        rows = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+        is_whole, line = True, 2
         try:
             for row in rows:
+                line = rows.line_num + 2  # where the next row begins; the heading was read before
                 if row:
                     is_whole = len(row) == len(columns)
-                    yield [None if at is None else row[at] for at in places] if is_whole else None
+                    # An empty cell is how most programs write NULL.
+                    yield [None if at is None else row[at] or None for at in places] if is_whole else None
         except csv.Error:
-            line = rows.line_num + 1
             raise OldDataError(
                 tr("{file}: line {line} cannot be read as CSV", file=path, line=line)
             ) from None
