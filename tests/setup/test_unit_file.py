@@ -112,6 +112,7 @@ def wheel_of(source: Path, folder: Path) -> Path:
     return wheel
 
 
+@pytest.mark.slow
 def test_the_same_source_makes_the_same_wheel_wherever_and_whenever_it_is_built(
     wheel: Path, tmp_path: Path
 ) -> None:

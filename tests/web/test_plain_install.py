@@ -12,6 +12,8 @@ from support.daemon import Daemon, wait_until, write_config
 from support.one_python import answers_in_one_python
 from support.plain_install import plain_install, site_packages
 
+pytestmark = pytest.mark.slow  # two installs, and each start is that of a new Python
+
 WEB = {"listen": "127.0.0.1:0"}
 
 
