@@ -315,7 +315,7 @@ ROW = "(0,'2024-07-01 08:00:00','12')"
         ),
         pytest.param(
             "CREATE TABLE other (`a` int);",
-            "there is no table with the columns state and time; its tables: other",
+            "there is no table peopleflow; its tables: other; choose one with --table",
             id="another table",
         ),
         pytest.param(
@@ -391,13 +391,15 @@ def test_a_csv_file_without_its_heading_is_refused(tmp_path: Path, said: Said, t
     assert "its first line does not name the columns state and time, as a CSV file must" in said()[1]
 
 
-def test_the_table_is_chosen_by_name(tmp_path: Path) -> None:
+def test_the_table_is_chosen_by_name(tmp_path: Path, said: Said) -> None:
     both = (
         HEAD
         + HEAD.replace("peopleflow", "PeopleFlow")
         + f"INSERT INTO PeopleFlow VALUES {ROW};\n-- Dump completed"
     )
     path = configured(tmp_path)
+    assert imported(path, a_file(tmp_path, both, "old.sql"), table="People") == 1
+    assert "there is no table People; its tables: peopleflow and PeopleFlow; choose one with" in said()[1]
     assert imported(path, a_file(tmp_path, both, "old.sql"), table="PeopleFlow") == 0
     assert sums(stored(path)) == {"12": (1, 0, 0)}
 
@@ -405,7 +407,7 @@ def test_the_table_is_chosen_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("password", "complaint"),
     [
-        pytest.param(ESCAPED, "there is no table with the columns state and time", id="no table"),
+        pytest.param(ESCAPED, "there is no table peopleflow", id="no table"),
         pytest.param("wrong-canary-8f3a", "rejects this user or password", id="wrong password"),
     ],
 )

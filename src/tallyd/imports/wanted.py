@@ -50,12 +50,22 @@ class Wanted:
 
     def missing(self, tables: Collection[str], place: str) -> OldDataError:
         """Return what to raise if none of these is the table."""
+        there_are = listed([*tables][:_MOST_NAMED], more=max(0, len(tables) - _MOST_NAMED))
+        if name := self.only or next(iter(self.names), ""):
+            return OldDataError(
+                tr(
+                    "{place}: there is no table {table}[; its tables: {tables}; choose one with --table]",
+                    place=place,
+                    table=name,
+                    tables=there_are,
+                )
+            )
         return OldDataError(
             tr(
                 "{place}: there is no table with the columns {columns}[; its tables: {tables}]",
                 place=place,
                 columns=self.shown(self.needed),
-                tables=listed([*tables][:_MOST_NAMED], more=max(0, len(tables) - _MOST_NAMED)),
+                tables=there_are,
             )
         )
 
