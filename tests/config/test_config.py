@@ -527,3 +527,26 @@ def test_configs_that_do_the_same_have_one_digest(
 ) -> None:
     one, other = with_texts(parts, zone, tmp_path).digest, with_texts(PARTS, "UTC", tmp_path).digest
     assert (one == other) is is_same
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_same"),
+    [
+        pytest.param("config.json", '{"//": "a comment", ', True, id="comment"),
+        pytest.param("config.json", '{"name": "pi2", ', False, id="value"),
+        pytest.param("targets.json", '{"PROD": {"url": "http://127.0.0.1:8081/"}}', False, id="part"),
+        pytest.param("key", "canary-another", False, id="secret"),
+    ],
+)
+def test_a_config_is_another_one_if_a_value_a_part_or_a_secret_of_it_differs(
+    tmp_path: Path, file: str, text: str, *, is_same: bool
+) -> None:
+    divera = {"kind": "divera", "accesskey": "file:key", "at": ["08:00"]}
+    servers = {"kind": "servers", "targets_file": "targets.json"}
+    config = json.dumps({"pollers": {"divera": divera, "servers": servers}})
+    (tmp_path / "config.json").write_text(config)
+    (tmp_path / "targets.json").write_text('{"PROD": {"url": "http://127.0.0.1:8080/"}}')
+    (tmp_path / "key").write_text("canary-one")
+    before = load(tmp_path / "config.json", environ={})
+    (tmp_path / file).write_text(text + config[1:] if file == "config.json" else text)
+    assert load(tmp_path / "config.json", environ={}).says_the_same(before) is is_same
