@@ -68,6 +68,15 @@ def test_that_state_db_works_again_is_known_once_it_is_stored(state: State, aler
     ] == [NOW] * 2
 
 
+def test_that_state_db_fails_again_before_its_end_could_be_stored_is_one_problem(alerts: AlertStore) -> None:
+    alerts.state_fails("the disk is full", since=NOW - timedelta(hours=1))
+    first = alerts.alerts()["tallyd/state"]
+    with disk_refuses():
+        alerts.state_works()
+        alerts.state_fails("the disk is full", since=NOW - timedelta(hours=1))
+    assert alerts.alerts()["tallyd/state"] == first
+
+
 def test_of_a_channel_that_left_the_config_nothing_is_kept(state: State, alerts: AlertStore) -> None:
     told = Notified(version=1, at=NOW)
     state.notifications.mark({("ops", PROBLEM.key): told, ("gone", PROBLEM.key): told})

@@ -183,7 +183,7 @@ class AlertStore:
     def state_fails(self, reason: str, *, since: datetime) -> None:
         """Raise `tallyd/state` in memory once state.db has failed for NOTIFY_AFTER_S."""
         now = self._now()
-        if self._state_alert is not None and self._state_alert.is_open:
+        if self._state_alert is not None:
             return
         if (now - since).total_seconds() < NOTIFY_AFTER_S:
             return
@@ -191,7 +191,7 @@ class AlertStore:
         observations = Observations(named=(problem,), may_resolve=lambda _key: False, now=now)
         with self._lock:
             # Continue from the last version: a channel may still need to get that notification.
-            before = self._state_alert or self._alerts.get(problem.key)
+            before = self._alerts.get(problem.key)
             (self._state_alert,) = evaluate({before.key: before} if before else {}, observations).changed
         self.is_news.set()
 

@@ -279,6 +279,14 @@ def test_each_command_has_a_line_of_its_own_and_a_key_that_can_be_copied() -> No
     ]
 
 
+def test_nobody_is_asked_to_acknowledge_what_somebody_has_acknowledged() -> None:
+    late = notice("apps", "B", "unreachable", text=WITH_MUTE)
+    late = replace(late, alert=acknowledge(late.alert, by="anna", why="", now=SINCE))
+    text = message(late, surroundings=TO_CHIEF).text
+    assert "Mute: tallyd mute apps/B/unreachable" in text
+    assert "Acknowledge:" not in text
+
+
 def test_a_shared_line_names_the_commands_for_all_of_them() -> None:
     bad = [notice("apps", name, "unreachable", text=WITH_MUTE) for name in "ABCD"]
     found = message(*bad, surroundings=TO_CHIEF)
