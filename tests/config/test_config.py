@@ -550,3 +550,11 @@ def test_a_config_is_another_one_if_a_value_a_part_or_a_secret_of_it_differs(
     before = load(tmp_path / "config.json", environ={})
     (tmp_path / file).write_text(text + config[1:] if file == "config.json" else text)
     assert load(tmp_path / "config.json", environ={}).says_the_same(before) is is_same
+
+
+def test_a_report_may_be_of_a_source_that_is_not_listed_since_any_may_deliver(tmp_path: Path) -> None:
+    park = {"kind": "visitors", "inbox": "inbox", "sources": {"12": {}}}
+    weekly = {"at": "07:00", "period": "last-week", "source": "23", "dir": "reports"}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"pollers": {"park": park}, "reports": {"weekly": weekly}}))
+    assert load(path, environ={}).settings.reports["weekly"].source == "23"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from zoneinfo import ZoneInfo
 
 from tallyd.contract.arrivals import Arrival
@@ -197,12 +196,11 @@ class VisitorsPoller(VisitorsSettings):
         return (SOURCE, GROUP)
 
     def known(self, option: str, options: Mapping[str, str], *, poller: str) -> Collection[str] | None:
-        """Return the groups, the sources or the tables. Without `sources`, any may deliver."""
-        del options
+        """Return the groups or the tables. Any source may deliver: `sources` has those that must."""
+        del options, poller
         match option:
             case "source":
-                own, members = self.source or poller, chain.from_iterable(self.groups.values())
-                return dict.fromkeys((*self.sources, own, *members)) if self.sources else None
+                return None
             case "table":
                 return (*TABLES_OF_ALL, "visits", "corrections", "week_before", "month")
             case _:
