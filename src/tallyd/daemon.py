@@ -97,6 +97,7 @@ class Daemon:
             is_about_report=dependencies.outbox_worker.watches,
         )
         self._safely = self._health.safely
+        self._planner = Planner(dependencies.store, now=self._now)
         self._uptime = Uptime(dependencies.store.state, now=self._now)
         self._retention = Retention(
             dependencies.store,
@@ -104,9 +105,6 @@ class Daemon:
             self._scheduler.steady_for_s,
             self._safely,
             (dependencies.outbox_worker.prune, dependencies.record_retention.prune),
-        )
-        self._planner = Planner(
-            dependencies.store, now=self._now, pruned_until=lambda: self._retention.pruned_until
         )
 
     def start(self) -> None:

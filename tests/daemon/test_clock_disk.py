@@ -253,15 +253,20 @@ def test_a_file_of_ours_that_was_written_just_before_a_kill_is_recognised(tmp_pa
 # -- retention ---------------------------------------------------------------------------------------------
 
 
-def kept(days: int, poller: FakePoller) -> FakePoller:
+def kept(days: int | None, poller: FakePoller) -> FakePoller:
     poller.out = OutOverride(keep_days=days)
     return poller
 
 
-def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(tmp_path: Path) -> None:
+@pytest.mark.parametrize("then", [pytest.param(5, id="as before"), 90, None])
+def test_what_retention_deleted_is_not_found_missed_after_a_boot_in_the_past(
+    tmp_path: Path, then: int | None
+) -> None:
     poller = kept(5, FakePoller(EIGHT))
     with FakeClock(at("2026-11-01 07:59")) as clock, World(tmp_path, clock, poller) as world:
         world.run(hours=24 * 12, least_s=900)
+        world.edit(kept(then, FakePoller(EIGHT)))
+        world.run(minutes=1)
         right = clock.now()
         world.kill()
         clock.set(at("2020-01-01 06:00"))

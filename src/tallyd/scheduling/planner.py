@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tallyd.adapters.state import StateError
 from tallyd.config.jobs import Task
@@ -12,17 +12,11 @@ from tallyd.storage.store import Store
 
 
 class Planner:
-    """Plans jobs and stores their watermarks.
+    """Plans jobs and stores their watermarks."""
 
-    `pruned_until` returns the latest instant from which retention may have measured ages; None: nothing was
-    deleted yet.
-    """
-
-    def __init__(
-        self, store: Store, *, now: Callable[[], datetime], pruned_until: Callable[[], datetime | None]
-    ) -> None:
+    def __init__(self, store: Store, *, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._now, self._pruned_until = now, pruned_until
+        self._now = now
         self._held_marks: dict[tuple[str, str], dict[str, datetime]] = {}
 
     def plan(self, task: Task) -> Plan:
@@ -38,19 +32,8 @@ class Planner:
             pending=tuple(one for one in slots.pending(*task.name) if one.key not in held),
             settled_since=lambda since: held | slots.settled(*task.name, since=since, now=now),
             catch_up_s=task.job.catch_up_s or 0.0,
-            kept_from=self._kept_from(task, now),
+            kept_from=self._store.files.deleted_before(task.poller, now=now),
         )
-
-    def _kept_from(self, task: Task, now: datetime) -> datetime | None:
-        """Return the instant before which slots may be deleted; None if none are.
-
-        Not simply `keep_days` ago: by a clock that is far ahead, the slots of the last hour are that old, and
-        would be neither run nor recorded as missed.
-        """
-        until = self._pruned_until()
-        if not task.keep_days or until is None:
-            return None
-        return min(now, until) - timedelta(days=task.keep_days)
 
     def _marks(self, task: Task, now: datetime) -> dict[str, datetime]:
         """Return the job's watermarks, and store those that are new or have moved.

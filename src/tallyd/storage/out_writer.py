@@ -11,10 +11,12 @@ from functools import partial
 from tallyd.adapters.outfiles import OutError, OutFiles
 from tallyd.adapters.state import OutFile, State
 from tallyd.config.jobs import Task
-from tallyd.core.naming import local_text
+from tallyd.core.naming import instant_text, local_text, read_instant
 from tallyd.core.out_document import file_text
 
 PRUNE_BATCH = 500
+_DELETED = "deleted before, {}"
+"""The note of the instant before which a poller's readings were deleted."""
 
 log = logging.getLogger("tallyd")
 
@@ -76,9 +78,25 @@ class OutWriter:
         Raises `StateError`.
         """
         day = before.astimezone(zone).date()
-        files = self._out.prune(poller, before=day)
-        rows, midnight = 0, datetime.combine(day, time(), zone)
+        midnight = datetime.combine(day, time(), zone)
+        noted = self._noted(poller)
+        if noted is None or noted < midnight:
+            self._state.set_note(_DELETED.format(poller), instant_text(midnight))
+        rows, files = 0, self._out.prune(poller, before=day)
         while (batch := self._state.readings.prune(poller, before=midnight, most=PRUNE_BATCH)) > 0:
             rows += batch
         if files or rows:
             log.info("old readings deleted", extra={"poller": poller, "files": files, "rows": rows})
+
+    def deleted_before(self, poller: str, *, now: datetime) -> datetime | None:
+        """Return the instant before which the poller's readings were deleted; None: none were, up to `now`.
+
+        Not simply `keep_days` ago: the config may have had another number, and by a clock that is far ahead
+        the slots of the last hour would be that old. Raises `StateError`.
+        """
+        noted = self._noted(poller)
+        return noted if noted is not None and noted <= now else None
+
+    def _noted(self, poller: str) -> datetime | None:
+        written = self._state.note(_DELETED.format(poller))
+        return read_instant(written) if written else None

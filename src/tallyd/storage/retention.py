@@ -30,7 +30,6 @@ NOTED_EVERY_S = 86400.0
 _NOTE = "trusted_at"
 _DOUBTED = "doubted"
 """The first and the last time at which tallyd ran with a clock that is not trusted yet."""
-_PRUNED = "pruned_until"
 
 Safely = Callable[[str, Callable[[], object]], None]
 """Does one part of a tick and handles its errors (`DaemonHealth.safely`)."""
@@ -56,8 +55,6 @@ class Retention:
         self._believed_at = clock.now()
         self._noted_at: datetime | None = None
         self._is_doubted = False
-        self.pruned_until: datetime | None = None
-        """No age was ever measured from a later instant; None: nothing was deleted yet."""
 
     def begin(self) -> None:
         """Decide whether to trust the clock at the start.
@@ -65,8 +62,8 @@ class Retention:
         If it is a week or more after tallyd last ran, it is not trusted, until tallyd has run with it for a
         week. That may be over any number of starts: some machines are off every night. Raises `StateError`.
         """
-        now = self._believed_at
-        self._noted_at, self.pruned_until = self._noted(_NOTE), self._noted(_PRUNED)
+        now, written = self._believed_at, self._store.state.note(_NOTE)
+        self._noted_at = read_instant(written) if written else None
         is_far = self._noted_at is not None and _is_week(self._noted_at, now)
         self._is_doubted = is_far and not _is_week(self._doubted_since(now), now)
         if self._noted_at and self._is_doubted:
@@ -75,10 +72,6 @@ class Retention:
         self._note(now)
         if self._store.state.note(_DOUBTED):
             self._store.state.set_note(_DOUBTED, None)
-
-    def _noted(self, name: str) -> datetime | None:
-        written = self._store.state.note(name)
-        return read_instant(written) if written else None
 
     def _doubted_since(self, now: datetime) -> datetime:
         """Return since when tallyd has run with the untrusted clock, and note that it still does."""
@@ -96,13 +89,6 @@ class Retention:
         if abs(age_s) >= NOTED_EVERY_S:
             self._store.state.set_note(_NOTE, instant_text(now))
             self._noted_at = now
-
-    def _note_pruned(self, now: datetime) -> None:
-        """Note, once a day and before anything is deleted, from which instant ages are measured."""
-        if self.pruned_until is None or self.pruned_until < now:
-            until = now + timedelta(seconds=NOTED_EVERY_S)
-            self._store.state.set_note(_PRUNED, instant_text(until))
-            self.pruned_until = until
 
     def until_s(self) -> float:
         """Return the seconds until the next pruning. A config change does not delay it."""
@@ -143,7 +129,6 @@ class Retention:
         keep |= {poller: (self._left_keep_days(poller, config, now), config.zone) for poller in left}
         for poller, (days, zone) in keep.items():
             if days:
-                self._note_pruned(now)
                 before = now - timedelta(days=days)
                 self._safely("pruning", partial(self._store.files.prune, poller, before=before, zone=zone))
         if days := config.settings.state.keep_days:
