@@ -197,7 +197,7 @@ def test_killed_it_leaves_no_process(start: Callable[..., Running]) -> None:
 
 
 def test_ended_before_the_first_reading_it_says_so(start: Callable[..., Running]) -> None:
-    demo = start(*paced(replace(AT_ONCE, first_after_s=300), lasts_s=1))
+    demo = start(*paced(replace(AT_ONCE, first_after_s=300), lasts_s=0.1))
 
     assert demo.ended() == 1
     assert re.search(

@@ -7,6 +7,7 @@ noted as sent. What the two did is compared with the truth in `standby_truth.py`
 from __future__ import annotations
 
 import random
+import re
 import signal
 import sys
 import time
@@ -40,6 +41,8 @@ CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   RETURN NULL; END $$;
 """
 _WATCHED = ("reading", "slot", "alert", "notified", "mark", "outbox")
+_CHANGES = re.compile(rf"(INSERT INTO|UPDATE) ({'|'.join(_WATCHED)})\b".encode())
+"""The late COMMIT of anything else would prove nothing."""
 _COME = """
 INSERT INTO passage_minute AS known (poller, minute, source, n_in, n_out, n_other, first_at, last_at)
 VALUES ('visits', date_trunc('minute', now() AT TIME ZONE 'UTC'), '12', {people}, 0, 0,
@@ -84,7 +87,7 @@ class Pair:
         first = datetime.now(UTC) + timedelta(seconds=15)
         self.due = [first + timedelta(seconds=STEP_S * n) for n in range(self.lasts_s // STEP_S)]
         for name in NAMES:
-            self.proxies[name] = proxy = TcpProxy(self.server.port)
+            self.proxies[name] = proxy = TcpProxy(self.server.port, changes=_CHANGES)
             folder = self.folder / name
             folder.mkdir(parents=True)
             (folder / "url").write_text(self.server.url(self.database, proxy.port))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -12,11 +13,13 @@ class TcpProxy:
     """Passes everything on from a port of loopback to another, until a test disturbs it.
 
     `delay_s`: each piece waits so long. `is_cut`: nobody gets through, and who was connected is thrown out.
-    `holds_commit`: the next COMMIT waits until it is let go, and all other connections are cut meanwhile.
+    `holds_commit`: the next COMMIT of something that `changes` finds in its transaction waits until it is let
+    go, and all other connections are cut meanwhile.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, *, changes: re.Pattern[bytes] = re.compile(b"")) -> None:
         self.target = target
+        self.changes = changes
         self.delay_s = 0.0
         self.is_cut = False
         self.holds_commit = False
@@ -74,11 +77,13 @@ class TcpProxy:
                 ).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket, is_asking: bool) -> None:
+        has_changed = False
         with suppress(OSError):
             while data := source.recv(65536):
                 if self.delay_s:
                     time.sleep(self.delay_s)
-                if is_asking and self.holds_commit and b"COMMIT" in data:
+                has_changed = (has_changed and b"BEGIN" not in data) or bool(self.changes.search(data))
+                if is_asking and self.holds_commit and has_changed and b"COMMIT" in data:
                     self.holds_commit = False
                     self.cut(but=source)
                     self.held.set()
