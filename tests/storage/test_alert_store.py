@@ -77,6 +77,16 @@ def test_that_state_db_fails_again_before_its_end_could_be_stored_is_one_problem
     assert alerts.alerts()["tallyd/state"] == first
 
 
+def test_a_notification_is_stored_once_its_alert_is(state: State, alerts: AlertStore) -> None:
+    told = {("ops", "one/gate/below"): Notified(version=1, at=NOW)}
+    alerts.remember(GOOD)
+    alerts.mark(told)
+    assert state.notifications.notified() == {}, "killed here, it would pass for one of the next alert"
+    assert alerts.notified() == told
+    alerts.caught_up()
+    assert state.notifications.notified() == told
+
+
 def test_of_a_channel_that_left_the_config_nothing_is_kept(state: State, alerts: AlertStore) -> None:
     told = Notified(version=1, at=NOW)
     state.notifications.mark({("ops", PROBLEM.key): told, ("gone", PROBLEM.key): told})

@@ -138,6 +138,8 @@ class AlertStore:
 
     def _store_notified(self) -> None:
         with self._lock:
+            if self._is_behind:
+                return  # without its alert, a notification would pass for one of the next alert of its key
             notified = {
                 name: each for name, each in self._unstored.items() if not self._is_from_memory(name[1])
             }
