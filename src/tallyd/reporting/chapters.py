@@ -119,13 +119,11 @@ def _chapter(config: Config, source: Poller, past: StoredPast, wanted: Wanted, *
 
 
 def _words(poller: str, asked: Asked) -> tuple[str, ...]:
+    """Return the options of `tallyd report` that ask for the same."""
     words = ["--poller", poller, "--from", asked.first.isoformat(), "--to", asked.last.isoformat()]
     for option, value in (("by", asked.by), *asked.options.items()):
         if value:
-            words += [
-                f"--{option}",
-                *([] if option == "fulfilment" else [value]),
-            ]  # --fulfilment has no value
+            words += [f"--{option}"] if option == "fulfilment" else [f"--{option}", value]
     return tuple(words)
 
 
